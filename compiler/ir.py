@@ -1,0 +1,761 @@
+"""The intermediate representation: what a repository's work is, in no source's and no target's words.
+
+Every class is immutable and slotted. `None` means that the manifest said nothing, and so does `NOTHING` for a
+collection (it is an empty tuple; `is NOTHING` tells it from one that was written empty). Collections are tuples only.
+A node's `origin` stands outside equality and repr. Front ends make a Project; passes lower it step by step; what each
+stage may hold is said at the classes: targets see pipelines of jobs whose references are resolved.
+"""
+
+from __future__ import annotations
+
+from compiler.source import Origin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Literal, Never, Self, TypeAlias, dataclass_transform
+else:
+
+    def dataclass_transform(**_options):
+        return lambda made: made
+
+
+class _Nothing(tuple):  # type: ignore[type-arg]
+    """The empty tuple that says that nothing was written."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING: tuple[Never, ...] = _Nothing()
+_REQUIRED = object()
+_put = object.__setattr__
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class _NodeType(type):
+    """Turns a class's annotations into slots and defaults. (38 dataclasses cost 34 ms at a cold start, these 1.)"""
+
+    defaults: dict[str, Any]
+
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> _NodeType:
+        own = {field: body.pop(field, _REQUIRED) for field in body.get("__annotations__", ())}
+        body["__slots__"] = tuple(own)
+        made = super().__new__(cls, name, bases, body)
+        inherited = {field: value for base in reversed(bases) for field, value in getattr(base, "defaults", {}).items()}
+        made.defaults = {**own, **inherited} if name != "Node" else own
+        return made
+
+
+class Node(metaclass=_NodeType):
+    """Base of all IR classes: keyword arguments only, compared by value."""
+
+    origin: Origin | None = None
+
+    def __init__(self, **given: Any) -> None:
+        cls = type(self)
+        values = {**cls.defaults, **given}
+        if len(values) != len(cls.defaults):
+            raise TypeError(f"{cls.__name__} has no {sorted(given.keys() - cls.defaults.keys())}")
+        for name, value in values.items():
+            if value is _REQUIRED:
+                raise TypeError(f"{cls.__name__} needs {name}")
+            _put(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self is other or all(getattr(self, name) == getattr(other, name) for name in fields(type(self)))
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, *(getattr(self, name) for name in fields(type(self)))))
+
+    def __repr__(self) -> str:
+        shown = ((name, getattr(self, name)) for name in fields(type(self)))
+        inner = ", ".join(f"{name}={value!r}" for name, value in shown if value is not None and value is not NOTHING)
+        return f"{type(self).__name__}({inner})"
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed."""
+        cls = type(self)
+        return cls(**{**{name: getattr(self, name) for name in cls.defaults}, **changes})
+
+
+def fields(cls: type[Node]) -> tuple[str, ...]:
+    """The names of a class's fields in order, without `origin`."""
+    return tuple(name for name in cls.defaults if name != "origin")
+
+
+# ---------------------------------------------------------------------------------------------------------------- text
+
+
+class Ref(Node):
+    """A hole in text: `{{ kind.name }}`.
+
+    kind: `parameters`, `matrix`, `git` (commit, short, branch, tag, ref, default_branch, repository, event), `run`
+    (id, attempt, url), `sidecars` (name, with member host or port), `images` (a built environment's image reference,
+    digest where it is known), `project` (name, version).
+    """
+
+    kind: str
+    name: str
+    member: str | None = None
+
+
+if TYPE_CHECKING:
+    Text: TypeAlias = "tuple[str | Ref, ...]"  # literal pieces and holes; () is the empty text
+
+
+# ---------------------------------------------------------------------------------------------------------- conditions
+
+
+class And(Node):
+    terms: tuple[Condition, ...]
+
+
+class Or(Node):
+    terms: tuple[Condition, ...]
+
+
+class Not(Node):
+    term: Condition
+
+
+class Compare(Node):
+    """`subject == literal`, `subject != literal` (operator), or with `in` one of several."""
+
+    subject: str  # event, branch, tag, parameters.NAME
+    operator: Literal["==", "!=", "in"]
+    values: tuple[str, ...]
+
+
+class Matches(Node):
+    """The branch or tag as a whole against a glob (`*` within a segment, `**` across, `?`)."""
+
+    subject: str
+    glob: str
+
+
+class Changed(Node):
+    """One of the paths changed: against the merge base on a change request, the previous head on a push, else true."""
+
+    globs: tuple[str, ...]
+
+
+class Truth(Node):
+    """A bool parameter that is true."""
+
+    subject: str
+
+
+if TYPE_CHECKING:
+    Condition: TypeAlias = "And | Or | Not | Compare | Matches | Changed | Truth"
+EVENTS = ("push", "change_request", "schedule", "manual", "call", "pipeline")
+
+
+# ------------------------------------------------------------------------------------------------- what a project names
+
+
+class Parameter(Node):
+    """A typed input of a pipeline. Values are kept as the text that a person would type."""
+
+    name: str
+    type: Literal["string", "int", "float", "bool", "choice"] = "string"
+    default: str | None = None
+    choices: tuple[str, ...] = NOTHING
+    minimum: str | None = None
+    maximum: str | None = None
+    required: bool | None = None
+    help: str | None = None
+
+
+class Secret(Node):
+    """A reference to a value that lives elsewhere. Without a store it is the CI's own secret of that name."""
+
+    name: str
+    store: Literal["ci", "vault", "kubernetes", "env"] | None = None
+    path: str | None = None
+    key: str | None = None
+
+
+class Identity(Node):
+    """Cloud access without keys. `settings` are the provider's own words: role; provider, service_account; …"""
+
+    name: str
+    provider: Literal["aws", "gcp", "azure", "kubernetes"]
+    settings: tuple[tuple[str, str], ...] = NOTHING
+
+
+class EnvVar(Node):
+    name: str
+    value: Text
+
+
+class Build(Node):
+    """How an image is built. Paths are relative to the repository's root."""
+
+    context: str | None = None
+    file: str | None = None
+    target: str | None = None
+    args: tuple[EnvVar, ...] = NOTHING
+    secrets: tuple[SecretUse, ...] = NOTHING
+    platforms: tuple[str, ...] = NOTHING
+
+
+class Publish(Node):
+    """Where an image is pushed. `tags`: commit, branch, tag, version, latest, release, or text with holes."""
+
+    repository: Text | None = None
+    tags: tuple[Text, ...] = NOTHING
+    registry: str | None = None
+    identity: str | None = None
+    provenance: bool | None = None
+
+
+class Environment(Node):
+    """A job's software: a product of image, Python, installer and set-up, each of which may be said or not.
+
+    `image` is a reference. After the passes `image` is always known; a built environment's is
+    `Ref("images", NAME)`, and `python` tells whether the image's Python is known.
+    """
+
+    name: str | None = None
+    image: Text | None = None
+    python: str | None = None
+    installer: Literal["uv", "pip", "poetry", "pipenv", "conda", "mlflow"] | None = None
+    file: str | None = None
+    groups: tuple[str, ...] = NOTHING
+    extras: tuple[str, ...] = NOTHING
+    apt: tuple[str, ...] = NOTHING
+    setup: tuple[Text, ...] = NOTHING
+    working_directory: str | None = None
+    build: Build | None = None
+    publish: Publish | None = None
+    prebuild: bool | None = None
+    credentials: str | None = None  # a secret that holds the registry's login
+    platform: str | None = None
+
+
+class Store(Node):
+    """A place for what is too large for a CI's artifacts, or that outlives a run."""
+
+    name: str
+    kind: Literal["ci", "s3", "gcs", "azure", "pvc", "dvc", "lfs"]
+    url: str | None = None
+    identity: str | None = None
+    mount: str | None = None
+
+
+class Dataset(Node):
+    name: str
+    path: str
+    produced_by: str | None = None
+    store: str | None = None
+    version: str | None = None
+    state: Literal["active", "deprecated", "archived"] | None = None
+    size: int | None = None  # nano-bytes, as every quantity
+    checksum: str | None = None
+
+
+# ----------------------------------------------------------------------------------------------------------- a job's body
+
+
+class Script(Node):
+    """Shell text. Lines run under `set -eu`. Holes are variables: the front end has checked that a shell expands them."""
+
+    lines: Text
+    shell: Literal["sh", "bash"] | None = None
+
+
+class Exec(Node):
+    """One program with exact arguments, no shell."""
+
+    argv: tuple[Text, ...]
+
+
+class Argument(Node):
+    """One `with:` entry of an entry point. `values` has several for a list; `flag` is set for a Boolean literal."""
+
+    name: str
+    values: tuple[Text, ...] = ()
+    flag: bool | None = None
+    listed: bool = False
+
+
+class Entry(Node):
+    """A Python script with its arguments by name. A pass reads its interface and makes an Exec of it."""
+
+    script: str | None = None
+    module: str | None = None
+    launch: Literal["python", "torchrun", "accelerate"] | None = None
+    arguments: tuple[Argument, ...] = NOTHING
+
+
+class BuildImage(Node):
+    """Build an image and push it where `publish` says (never on a change request)."""
+
+    build: Build
+    publish: Publish | None = None
+    environment: str | None = None  # the environment whose image this is: what `Ref("images", NAME)` means
+
+
+class Deploy(Node):
+    """Roll something out. `documents` are repository paths of rendered Kubernetes documents.
+
+    `image` names the environment whose built image's digest the job sets in them.
+    """
+
+    platform: Literal["kubernetes", "knative", "kserve", "seldon", "apply", "gitops"]
+    to: str | None = None  # the deployment environment: production, staging
+    cluster: str | None = None
+    namespace: str | None = None
+    documents: tuple[str, ...] = NOTHING
+    image: str | None = None
+    branch: str | None = None  # gitops: the branch that is committed to
+    repository: str | None = None  # gitops: another repository than this
+    health: str | None = None  # a URL path or URL that must answer after the rollout
+    url: str | None = None
+    service: str | None = None
+
+
+class Call(Node):
+    """Run another pipeline of this project and wait for it."""
+
+    pipeline: str
+    parameters: tuple[EnvVar, ...] = NOTHING
+
+
+class Support(Node):
+    """Run one of headrace's own scripts (targets/runtime) with exact arguments. Made by passes only."""
+
+    script: str
+    arguments: tuple[Text, ...] = NOTHING
+    env: tuple[EnvVar, ...] = NOTHING
+
+
+if TYPE_CHECKING:
+    Action: TypeAlias = "Script | Exec | Entry | BuildImage | Deploy | Call | Support"
+
+
+class Need(Node):
+    """A job that must have ended well. `legs`: all, same (paired by shared axes), or picked values by axis."""
+
+    job: str
+    artifacts: bool | None = None  # None: outputs arrive
+    optional: bool | None = None
+    legs: Literal["all", "same"] | tuple[tuple[str, str], ...] | None = None
+
+
+class SecretUse(Node):
+    """A secret in one job: as a variable (`env`) or as a file at a path (`file`)."""
+
+    secret: str
+    env: str | None = None
+    file: str | None = None
+
+
+class Permission(Node):
+    """What the CI's own token may do in this job."""
+
+    scope: str
+    access: Literal["read", "write", "none"]
+
+
+class Accelerator(Node):
+    count: int
+    vendor: str | None = None  # nvidia (default), amd, intel, google
+    kind: str | None = None  # a100, t4
+    memory: int | None = None  # nano-bytes a device
+
+
+class Amounts(Node):
+    """Quantities in nano-units: cores, bytes."""
+
+    cpu: int | None = None
+    memory: int | None = None
+    storage: int | None = None
+
+
+class Resources(Node):
+    request: Amounts | None = None
+    limit: Amounts | None = None
+    shm: int | None = None  # nano-bytes
+    accelerator: Accelerator | None = None
+    spot: bool | None = None
+    runner: str | None = None  # forces one entry of the target's runners
+
+
+class Volume(Node):
+    """A volume that exists (`name`) or is made for the job (`size`), at an absolute path in the job."""
+
+    name: str
+    path: str
+    size: int | None = None
+    read_only: bool | None = None
+
+
+class Input(Node):
+    path: Text
+
+
+class Artifact(Node):
+    """Something that the job leaves behind. `path` is relative to the repository's root."""
+
+    path: Text
+    kind: Literal["file", "directory", "dataset", "model", "metrics"] | None = None
+    keep: int | None = None  # seconds
+    store: str | None = None
+    size: int | None = None  # nano-bytes
+    per_leg: bool | None = None
+    name: str | None = None
+
+
+class ChangedFiles(Node):
+    """All files that the job adds or changes below some paths (AME's saveChangedFiles)."""
+
+    paths: tuple[str, ...] = NOTHING
+    keep: int | None = None
+
+
+class Cache(Node):
+    """Skip the job where its content key is unchanged and its outputs are held."""
+
+    enabled: bool = True
+    max_age: int | None = None  # seconds
+    store: str | None = None
+    share: bool | None = None
+
+
+class Matrix(Node):
+    """Legs = product of the axes, minus `exclude`, plus `include` as whole legs. Values are text."""
+
+    axes: tuple[tuple[str, tuple[str, ...]], ...] = NOTHING
+    include: tuple[tuple[tuple[str, str], ...], ...] = NOTHING
+    exclude: tuple[tuple[tuple[str, str], ...], ...] = NOTHING
+    max_parallel: int | None = None
+
+
+class Retry(Node):
+    max: int
+    on: tuple[Literal["runner", "timeout", "failure"], ...] = NOTHING  # nothing said: any failure
+    exit_codes: tuple[int, ...] = NOTHING
+
+
+class Resume(Node):
+    paths: tuple[str, ...]
+    every: int | None = None  # seconds
+    store: str | None = None
+
+
+class Approval(Node):
+    to: str | None = None  # the deployment environment whose approvers decide
+
+
+class Lock(Node):
+    name: str
+    limit: int | None = None
+
+
+class Sidecar(Node):
+    """A service beside the job; the job starts when its port answers."""
+
+    name: str
+    image: Text
+    port: int | None = None
+    env: tuple[EnvVar, ...] = NOTHING
+    command: tuple[Text, ...] = NOTHING
+
+
+class Metric(Node):
+    name: str
+    slice: tuple[tuple[str, str], ...] = NOTHING
+    baseline: bool = False
+
+
+class Number(Node):
+    value: str  # a decimal as written
+    unit: str | None = None
+
+
+class Difference(Node):
+    left: Term
+    right: Term
+
+
+class Absolute(Node):
+    term: Term
+
+
+if TYPE_CHECKING:
+    Term: TypeAlias = "Metric | Number | Difference | Absolute"
+
+
+class Objective(Node):
+    """A comparison over a job's metrics file that must hold."""
+
+    left: Term
+    operator: Literal[">=", "<=", ">", "<", "==", "!="]
+    right: Term
+    tolerance: Number | None = None
+
+
+class Job(Node):
+    """One unit of work. Before the passes any field may be None; what `environment` names is then a text.
+
+    Resolved (what targets see): `action` is none of Entry or None; `environment` is an Environment with an image, or None
+    for actions that bring their own; `needs` holds every edge, with producers of inputs and datasets; `inputs` and
+    `outputs` have final paths; `timeout` is set; `extends` is None; `condition` includes what events the job's pipeline
+    gives it.
+    """
+
+    name: str
+    action: Action | None = None
+    extends: str | None = None
+    environment: Environment | str | None = None
+    working_directory: str | None = None
+    platform: str | None = None
+    needs: tuple[Need, ...] = NOTHING
+    run_on: Literal["success", "failure", "always"] | None = None
+    condition: Condition | None = None
+    env: tuple[EnvVar, ...] = NOTHING
+    secrets: tuple[SecretUse, ...] = NOTHING
+    identity: Identity | str | None = None
+    permissions: tuple[Permission, ...] = NOTHING
+    resources: Resources | None = None
+    volumes: tuple[Volume, ...] = NOTHING
+    inputs: tuple[Input, ...] = NOTHING
+    outputs: tuple[Artifact | ChangedFiles, ...] = NOTHING
+    datasets: tuple[str, ...] = NOTHING
+    cache: Cache | None = None
+    matrix: Matrix | None = None
+    retry: Retry | None = None
+    timeout: int | None = None  # seconds, an attempt
+    resume: Resume | None = None
+    allow_failure: bool | None = None
+    approval: Approval | None = None
+    lock: Lock | None = None
+    sidecars: tuple[Sidecar, ...] = NOTHING
+    objectives: tuple[Objective, ...] = NOTHING
+
+
+# ---------------------------------------------------------------------------------------------------- triggers, pipelines
+
+
+class OnPush(Node):
+    branches: tuple[str, ...] = NOTHING  # globs; nothing said: the default branch
+    tags: tuple[str, ...] = NOTHING  # globs; nothing said: all tags
+    paths: tuple[str, ...] = NOTHING
+
+
+class OnChangeRequest(Node):
+    branches: tuple[str, ...] = NOTHING  # of the branch that would be changed
+    paths: tuple[str, ...] = NOTHING
+
+
+class OnSchedule(Node):
+    cron: str
+    timezone: str | None = None
+    parameters: tuple[tuple[str, str], ...] = NOTHING
+
+
+class OnManual(Node):
+    pass
+
+
+class OnCall(Node):
+    pass
+
+
+class OnPipeline(Node):
+    """After another pipeline of this project ended well."""
+
+    pipeline: str
+
+
+if TYPE_CHECKING:
+    Trigger: TypeAlias = "OnPush | OnChangeRequest | OnSchedule | OnManual | OnCall | OnPipeline"
+
+
+class Concurrency(Node):
+    group: Text | None = None
+    cancel: bool | None = None
+
+
+class Pipeline(Node):
+    """A graph of jobs with its triggers. `members` names jobs of the project's pool until a pass puts them into `jobs`."""
+
+    name: str
+    jobs: tuple[Job, ...] = NOTHING
+    members: tuple[str, ...] = NOTHING
+    triggers: tuple[Trigger, ...] = NOTHING
+    parameters: tuple[Parameter, ...] = NOTHING
+    env: tuple[EnvVar, ...] = NOTHING
+    concurrency: Concurrency | None = None
+
+
+# --------------------------------------------------------------------------------- what passes lower: models, services, …
+
+
+class Probe(Node):
+    """A request that a running service must answer."""
+
+    path: str
+    method: str | None = None
+    body: str | None = None
+    status: int | None = None
+    contains: str | None = None
+
+
+class Rollout(Node):
+    """How a service or model is deployed: `deploy:` of a service or model, lowered to a Deploy job."""
+
+    platform: Literal["kubernetes", "knative", "kserve", "seldon", "apply", "gitops"]
+    to: str | None = None
+    cluster: str | None = None
+    namespace: str | None = None
+    documents: tuple[str, ...] = NOTHING
+    ingress: Ingress | None = None
+    branch: str | None = None
+    repository: str | None = None
+    approve: bool | None = None
+
+
+class Ingress(Node):
+    host: str | None = None
+    path: str | None = None
+    tls: bool | None = None
+    secret: str | None = None
+    annotations: tuple[tuple[str, str], ...] = NOTHING
+    class_name: str | None = None
+
+
+class Service(Node):
+    """A synchronous service: built, smoke-tested, published, deployed."""
+
+    name: str
+    environment: Environment | str | None = None
+    function: str | None = None
+    command: tuple[Text, ...] = NOTHING
+    port: int | None = None
+    replicas: int | None = None
+    resources: Resources | None = None
+    env: tuple[EnvVar, ...] = NOTHING
+    secrets: tuple[SecretUse, ...] = NOTHING
+    health: str | None = None
+    smoke: Probe | None = None
+    deploy: Rollout | None = None
+    needs: tuple[Need, ...] = NOTHING
+
+
+class Model(Node):
+    """The life of a model: each step is a job, by name or in place."""
+
+    name: str
+    train: Job | str | None = None
+    validate: Job | str | None = None
+    test: Job | str | None = None
+    objectives: tuple[Objective, ...] = NOTHING
+    package: Job | str | None = None
+    deploy: Rollout | Job | str | None = None
+
+
+LIFECYCLE_STEPS = (
+    "codify_objectives",
+    "data_ingestion",
+    "data_analysis",
+    "data_transformation",
+    "data_validation",
+    "data_splitting",
+    "training",
+    "evaluation",
+    "testing",
+    "packaging",
+    "serving",
+    "monitoring",
+    "logging",
+)
+
+
+class Lifecycle(Node):
+    """Which job does which of the thirteen steps."""
+
+    steps: tuple[tuple[str, str], ...] = NOTHING
+
+
+# ------------------------------------------------------------------------------------------- settings beside the work
+
+
+class Runner(Node):
+    """A kind of machine that the target offers. `select` is opaque: tags, labels, node_selector, tolerations."""
+
+    name: str | None = None
+    select: tuple[tuple[str, Any], ...] = NOTHING
+    executor: Literal["kubernetes", "docker", "shell", "hosted"] | None = None
+    platform: str | None = None
+    cpu: int | None = None
+    memory: int | None = None
+    accelerator: Accelerator | None = None
+    gpu: bool | None = None  # `gpu: true`: any accelerator
+    resource: str | None = None  # the resource's name where a cluster has its own: nvidia.com/mig-1g.5gb
+    spot: bool | None = None
+    overwrite: bool | None = None
+
+
+class Settings(Node):
+    """`targets.T`: where compiled files go and what runs them. `options` are the target's own plain settings."""
+
+    target: str
+    output: str | None = None
+    registry: str | None = None
+    store: str | None = None
+    runners: tuple[Runner, ...] = NOTHING
+    options: tuple[tuple[str, Any], ...] = NOTHING  # namespace, service_account, repository, credentials, container, …
+    overlay: Any = None  # plain data: {"pipeline": …, "jobs": {NAME: …}}
+    include: tuple[str, ...] = NOTHING
+
+
+class Project(Node):
+    """Everything that one manifest (or module repository) says.
+
+    Front ends fill what their dialect knows. Passes move it all into `pipelines`; targets read `name`, `pipelines`,
+    `secrets`, `identities`, `stores`, `images` and their own entry of `settings`.
+    """
+
+    name: str
+    manifest: str = ""  # the manifest's path from the repository's root
+    folder: str = ""  # the manifest's folder from the repository's root, "" or "a/b"
+    jobs: tuple[Job, ...] = NOTHING  # the pool that pipelines pick from
+    pipelines: tuple[Pipeline, ...] = NOTHING
+    templates: tuple[Job, ...] = NOTHING
+    defaults: Job | None = None
+    parameters: tuple[Parameter, ...] = NOTHING
+    env: tuple[EnvVar, ...] = NOTHING
+    secrets: tuple[Secret, ...] = NOTHING
+    identities: tuple[Identity, ...] = NOTHING
+    environments: tuple[Environment, ...] = NOTHING
+    stores: tuple[Store, ...] = NOTHING
+    datasets: tuple[Dataset, ...] = NOTHING
+    models: tuple[Model, ...] = NOTHING
+    services: tuple[Service, ...] = NOTHING
+    lifecycle: Lifecycle | None = None
+    settings: tuple[Settings, ...] = NOTHING
+
+
+def walk(root: Node) -> Iterator[Node]:
+    """Every node below a node, itself first, in field order. Iterative."""
+    stack: list[Any] = [root]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Node):
+            yield item
+            stack.extend(getattr(item, name) for name in reversed(fields(type(item))))
+        elif isinstance(item, tuple):
+            stack.extend(reversed(item))

@@ -1,0 +1,302 @@
+"""Typed reads from a manifest's tree. A Reader remembers which keys were asked for and reports every other one.
+
+Reading never raises for bad input: a fault is reported at its place and the read gives None (or leaves the item out),
+so that all faults of a manifest come out in one go.
+"""
+
+from __future__ import annotations
+
+from compiler import codes
+from compiler.diagnostics import Code, Edit, Fix, Label, Sink, listed, suggest
+from compiler.source import Span
+from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+TRUE = frozenset(("true", "True", "TRUE"))
+FALSE = frozenset(("false", "False", "FALSE"))
+
+
+def is_null(value: object) -> bool:
+    """A plain scalar that YAML 1.2 reads as null."""
+    return type(value) is str and value in NULLS
+
+
+def kind_of(value: object) -> str:
+    """What people call a value: `a mapping`, `a list`, `a number`, `text` …"""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, Sequence):
+        return "a list"
+    text = str(value)
+    if isinstance(value, Quoted):
+        return "text"
+    if text in NULLS:
+        return "nothing"
+    if text in TRUE or text in FALSE:
+        return "a Boolean"
+    if integer_of(text) is not None:
+        return "an integer"
+    return "a number" if number_of(text) is not None else "text"
+
+
+def integer_of(text: str) -> int | None:
+    """A plain scalar as a YAML 1.2 core integer."""
+    digits = text[1:] if text[:1] in ("-", "+") else text
+    if digits.isascii() and digits.isdigit():
+        return int(text) if len(digits) <= 100 else None
+    for prefix, base in (("0o", 8), ("0x", 16)):
+        if text.startswith(prefix) and 2 < len(text) <= 100 and text[2:].isalnum() and text.isascii():
+            try:
+                return int(text[2:], base)
+            except ValueError:
+                return None
+    return None
+
+
+def number_of(text: str) -> float | None:
+    """A plain scalar as a YAML 1.2 core number (`.inf` and `.nan` are not numbers here)."""
+    if not text or not text.isascii() or text.strip("+-.0123456789eE") or not any(c.isdigit() for c in text):
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if abs(value) != float("inf") else None
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it."""
+    if isinstance(value, str) and not is_null(value):
+        line = value if len(value) <= 60 else value[:57] + "..."
+        return '"' + line.replace("\n", "\\n") + '"'
+    return kind_of(value)
+
+
+class Reader:
+    """Reads the keys of one mapping. Call `done()` when all keys were asked for."""
+
+    __slots__ = ("_asked", "_known", "node", "sink", "what")
+
+    def __init__(self, node: Mapping, sink: Sink, what: str) -> None:
+        self.node = node
+        self.sink = sink
+        self.what = what  # "a job", "an environment": how messages call the mapping
+        self._asked: set[str] = set()
+        self._known: list[str] = []
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.node.entries
+
+    def slot(self, key: str) -> Slot | None:
+        """The value of a key with its place; None when the key is not there."""
+        self._known.append(key)
+        value = self.node.entries.get(key)
+        if value is None:
+            return None
+        self._asked.add(key)
+        return Slot(self.node, key, value, self.node.document)
+
+    def require(self, key: str) -> Slot | None:
+        """Like `slot`; a missing key is an error."""
+        found = self.slot(key)
+        if found is None and not self.node.broken:
+            self.sink.report(codes.MISSING_KEY, f'{self.what} needs "{key}"', self.node)
+        return found
+
+    def text(self, key: str, *, required: bool = False) -> str | None:
+        found = self.require(key) if required else self.slot(key)
+        return None if found is None else text(found, self.sink)
+
+    def integer(self, key: str, minimum: int | None = None, maximum: int | None = None) -> int | None:
+        found = self.slot(key)
+        return None if found is None else integer(found, self.sink, minimum, maximum)
+
+    def boolean(self, key: str) -> bool | None:
+        found = self.slot(key)
+        return None if found is None else boolean(found, self.sink)
+
+    def choice(self, key: str, values: Iterable[str]) -> str | None:
+        found = self.slot(key)
+        return None if found is None else choice(found, self.sink, values)
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        """A list of texts; None when the key is not there."""
+        found = self.slot(key)
+        return None if found is None else each(found, self.sink, text)
+
+    def parsed(self, key: str, parse: Callable[[str], T], code: Code) -> T | None:
+        """Text through a small language's parser: its ValueError becomes a finding with that code."""
+        found = self.slot(key)
+        return None if found is None else parsed(found, self.sink, parse, code)
+
+    def reader(self, key: str, what: str) -> Reader | None:
+        """A nested mapping's reader."""
+        found = self.slot(key)
+        node = None if found is None else mapping(found, self.sink)
+        return None if node is None else Reader(node, self.sink, what)
+
+    def entries(self, key: str) -> Iterator[Slot]:
+        """The entries of a nested mapping (none when the key is not there)."""
+        found = self.slot(key)
+        node = None if found is None else mapping(found, self.sink)
+        return iter(()) if node is None else slots(node)
+
+    def one_of(self, *keys: str, required: bool = True) -> str | None:
+        """The one key of these that is there. Several, or none where one must be, is an error."""
+        given = [key for key in keys if key in self.node.entries]
+        if len(given) > 1:
+            first = Label(self.node.key_span(given[0]), "first here")
+            message = f'{self.what} takes one of {listed(keys)}, not "{given[0]}" and "{given[1]}"'
+            self.sink.report(codes.KEYS_EXCLUDE, message, self.node.key_span(given[1]), labels=(first,))
+        elif not given and required and not self.node.broken:
+            self.sink.report(codes.MISSING_KEY, f"{self.what} needs one of {listed(keys)}", self.node)
+        return given[0] if given else None
+
+    def ignore(self, *keys: str) -> None:
+        """Count keys as read: something else reads them."""
+        self._known.extend(keys)
+        self._asked.update(keys)
+
+    def done(self) -> None:
+        """Report every key that nobody asked for."""
+        if len(self._asked) >= len(self.node.entries):
+            return
+        for key in self.node.entries:
+            if key not in self._asked:
+                unknown_key(key, self.node, self._known, self.sink, self.what)
+
+
+def unknown_key(key: str, node: Mapping, known: Iterable[str], sink: Sink, what: str) -> None:
+    """Report a key that does not exist, with the nearest one that does."""
+    known = list(dict.fromkeys(known))
+    near = suggest(key, [name for name in known if name not in node.entries])
+    at = node.key_span(key)
+    fix = Fix(f'write "{near}"', Edit(at, near)) if near else None
+    notes = () if near else (f"{what} takes {', '.join(sorted(known))}",)
+    advice = "merge keys are not part of YAML 1.2: write the keys out, or use a template" if key == "<<" else None
+    sink.report(codes.UNKNOWN_KEY, f'{what} has no key "{key}"', at, suggestion=near, fix=fix, notes=notes, help=advice)
+
+
+def wrong_type(slot: Slot, sink: Sink, wanted: str, help: str | None = None) -> None:
+    """Report a value of another type than wanted (`text`, `a list of texts`)."""
+    if isinstance(slot.value, Mapping) and slot.value.broken:
+        return
+    name = f'"{slot.key}"' if isinstance(slot.key, str) and slot.key else "this"
+    if is_null(slot.value):
+        sink.report(codes.EMPTY_VALUE, f"{name} has nothing behind it, it takes {wanted}", slot.key_span, help=help)
+        return
+    sink.report(codes.WRONG_TYPE, f"{name} takes {wanted}, not {kind_of(slot.value)}", slot, help=help)
+
+
+def _tagged(slot: Slot, sink: Sink) -> bool:
+    """Report a tag where none means anything."""
+    if slot.tag is None:
+        return False
+    sink.report(codes.UNKNOWN_TAG, f'"{slot.tag}" means nothing here', slot.span_here)
+    return True
+
+
+def text(slot: Slot, sink: Sink) -> str | None:
+    """A scalar exactly as it is written: `3.10` stays "3.10"."""
+    value = slot.value
+    if isinstance(value, str) and slot.tag is None and not is_null(value):
+        return str(value)
+    if not _tagged(slot, sink):
+        wrong_type(slot, sink, "text", "write '' for an empty text" if is_null(value) else None)
+    return None
+
+
+def integer(slot: Slot, sink: Sink, minimum: int | None = None, maximum: int | None = None) -> int | None:
+    value = slot.value
+    found = integer_of(value) if type(value) is str and slot.tag is None else None
+    if found is None:
+        if not _tagged(slot, sink):
+            wrong_type(slot, sink, "an integer")
+        return None
+    if (minimum is not None and found < minimum) or (maximum is not None and found > maximum):
+        bounds = f"from {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        sink.report(codes.OUT_OF_RANGE, f'"{slot.key}" takes an integer {bounds}, not {found}', slot)
+        return None
+    return found
+
+
+def boolean(slot: Slot, sink: Sink) -> bool | None:
+    value = slot.value
+    if type(value) is str and slot.tag is None:
+        if value in TRUE:
+            return True
+        if value in FALSE:
+            return False
+    if not _tagged(slot, sink):
+        wrong_type(slot, sink, "true or false")
+    return None
+
+
+def choice(slot: Slot, sink: Sink, values: Iterable[str]) -> str | None:
+    found = text(slot, sink)
+    if found is None:
+        return None
+    values = list(values)
+    if found in values:
+        return found
+    near = suggest(found, values)
+    fix = Fix(f'write "{near}"', Edit(slot.span_here, near)) if near else None
+    sink.report(
+        codes.WRONG_VALUE, f'"{slot.key}" takes {listed(values)}, not {shown(found)}', slot, suggestion=near, fix=fix
+    )
+    return None
+
+
+def mapping(slot: Slot, sink: Sink) -> Mapping | None:
+    if isinstance(slot.value, Mapping) and slot.tag is None:
+        return slot.value
+    if not _tagged(slot, sink):
+        wrong_type(slot, sink, "a mapping")
+    return None
+
+
+def sequence(slot: Slot, sink: Sink) -> Sequence | None:
+    if isinstance(slot.value, Sequence) and slot.tag is None:
+        return slot.value
+    if not _tagged(slot, sink):
+        wrong_type(slot, sink, "a list")
+    return None
+
+
+def each(slot: Slot, sink: Sink, read: Callable[[Slot, Sink], T | None]) -> tuple[T, ...]:
+    """Every item of a list through a reading function; items with a fault are left out."""
+    node = sequence(slot, sink)
+    if node is None:
+        return ()
+    found = (read(item, sink) for item in items(node))
+    return tuple(item for item in found if item is not None)
+
+
+def parsed(slot: Slot, sink: Sink, parse: Callable[[str], T], code: Code) -> T | None:
+    """Text through a parser that raises ValueError; the error may carry `offset`, `suggestion` and `help`."""
+    value = text(slot, sink)
+    if value is None:
+        return None
+    try:
+        return parse(value)
+    except ValueError as error:
+        report_parse(error, slot, sink, code)
+        return None
+
+
+def report_parse(error: ValueError, slot: Slot, sink: Sink, code: Code) -> None:
+    """Report what a small language's parser refused, at the character when it says which."""
+    at = slot.span_here
+    offset = getattr(error, "offset", None)
+    if offset is not None and at.text == slot.value:
+        at = Span(at.source, at.start + offset, min(at.end, at.start + offset + max(1, getattr(error, "length", 1))))
+    near = getattr(error, "suggestion", None)
+    fix = Fix(f'write "{near}"', Edit(slot.span_here, near)) if near and slot.span_here.text == slot.value else None
+    sink.report(code, str(error), at, suggestion=near, help=getattr(error, "help", None), fix=fix)

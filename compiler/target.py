@@ -1,0 +1,94 @@
+"""What the compiler asks of a target, and how a target says what it can do.
+
+A target is a module or package in `targets/` that offers what `Target` names. It turns lowered pipelines into plain
+data; compiler.yamlwriter makes the text.
+"""
+
+from __future__ import annotations
+
+from compiler import codes
+from compiler.features import Feature, features_used
+from compiler.ir import Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol, TypeAlias
+
+    from compiler.diagnostics import Sink
+    from compiler.ir import Project, Settings
+    from compiler.source import Origin
+else:
+    Protocol = object
+
+
+class Native(Node):
+    """The target's own construct does exactly this."""
+
+
+class Emulated(Node):
+    """The target does this by other means: `how` completes "<target> does this …" in a note."""
+
+    how: str
+
+
+class Unsupported(Node):
+    """The target can't do this: `why`, in a sentence that also names the way out where there is one."""
+
+    why: str
+
+
+if TYPE_CHECKING:
+    Support: TypeAlias = "Native | Emulated | Unsupported"
+
+
+class Document(Node):
+    """One file of output. `path` is relative to the repository's root (or to the output folder).
+
+    `documents` are YAML documents as plain data for compiler.yamlwriter; `text` is a file that is not YAML.
+    """
+
+    path: str
+    documents: tuple[Any, ...] = ()
+    text: str | None = None
+
+
+class Target(Protocol):
+    """The names that a target's module offers."""
+
+    NAME: str
+    TITLE: str  # as people write it: GitLab CI
+    SUPPORT: dict[Feature, Support]
+    OPTIONS: frozenset[str]  # of the plain settings in `targets.T`, those that mean something here
+    LIMITS: dict[str, int]
+
+    def emit(self, project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:
+        """The output for a lowered project; findings go to the sink (with errors the output is not used)."""
+
+    def recognise(self, remote: str | None, has: Any) -> bool:
+        """Whether a repository with this remote URL, where `has(path)` tells what is there, uses this target."""
+
+
+def check_support(target: Target, project: Project, sink: Sink, allowed: frozenset[str] = frozenset()) -> None:
+    """Report, once a feature, what a project asks that the target emulates or can't do.
+
+    A feature whose name (`GPU`) the user allowed is a warning instead of an error.
+    """
+    used: dict[Feature, list[Origin | None]] = {}
+    for pipeline in project.pipelines:
+        for feature, origins in features_used(pipeline, project).items():
+            used.setdefault(feature, []).extend(origins)
+    if len(project.pipelines) > 1:
+        used[Feature.SEVERAL_PIPELINES] = [pipeline.origin for pipeline in project.pipelines[1:]]
+    for feature, origins in used.items():
+        support = target.SUPPORT[feature]
+        if isinstance(support, Native):
+            continue
+        at = next((origin for origin in origins if origin is not None), None)
+        more = f" ({len(origins)} places)" if len(origins) > 1 else ""
+        if isinstance(support, Emulated):
+            sink.report(codes.EMULATED, f"{target.TITLE}: {feature.value}{more}: {support.how}", at)
+        else:
+            severity = "warning" if feature.name in allowed else None
+            sink.report(
+                codes.UNSUPPORTED, f"{target.TITLE} has no {feature.value}{more}: {support.why}", at, severity=severity
+            )

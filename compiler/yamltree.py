@@ -1,0 +1,508 @@
+"""YAML text -> located nodes, from libyaml's events.
+
+Scalars are kept as text in their container: a plain scalar is a `str`, a quoted or block one a `Quoted`. All offsets
+stand in one array a document, two for each event, and a container holds the ordinal of its first child, so that a
+place costs nothing until somebody asks for it. Aliases keep their own place and point at what they repeat. Tags are
+kept. `<<` is a key like any other (YAML 1.2 has no merge keys).
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from yaml._yaml import CParser
+from yaml.error import MarkedYAMLError
+from yaml.events import (
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+from yaml.reader import ReaderError
+
+from compiler import codes
+from compiler.diagnostics import Code, Edit, Fix, Label, Sink, suggest
+from compiler.source import Source, Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, TypeAlias
+
+    Value: TypeAlias = "str | Mapping | Sequence | Alias | Tagged"
+    Container: TypeAlias = "Mapping | Sequence"
+
+MAX_DEPTH = 100
+MAX_COPIES = 200_000  # nodes that aliases may add to a document when they are followed
+
+
+class Quoted(str):
+    """A scalar that was quoted or written as a block: always text, whatever it looks like."""
+
+    __slots__ = ()
+
+
+class Tagged:
+    """A value with an explicit tag (`!poetry`), the tag as written."""
+
+    __slots__ = ("tag", "value")
+
+    def __init__(self, tag: str, value: Value) -> None:
+        self.tag = tag
+        self.value = value
+
+
+class Alias:
+    """`*name`: stands for `value`, which is written elsewhere."""
+
+    __slots__ = ("name", "value")
+
+    def __init__(self, name: str, value: Value) -> None:
+        self.name = name
+        self.value = value
+
+
+class Document:
+    """One YAML document: its root and where every event of it stands."""
+
+    __slots__ = ("offsets", "root", "source")
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.offsets = array("I")
+        self.root: Value | None = None
+
+    def span_of(self, ordinal: int) -> Span:
+        return Span(self.source, self.offsets[2 * ordinal], self.offsets[2 * ordinal + 1])
+
+
+_NO_STRAYS: list[tuple[int, int]] = []  # shared by all mappings without one, never changed
+
+
+class _Base:
+    """What mappings and sequences share: a place in the tree and in the text."""
+
+    __slots__ = ("after", "document", "first", "flow", "key", "parent")
+
+    def __init__(self, document: Document, parent: Container | None, key: str | int, first: int, flow: bool) -> None:
+        self.document = document
+        self.parent = parent
+        self.key = key  # the key or index under which the parent holds it
+        self.first = first  # ordinal of the first child; the container's own start event is the one before
+        self.after = first  # ordinal behind its end event
+        self.flow = flow
+
+    @property
+    def path(self) -> str:
+        """`jobs.train.outputs[0]`; empty for the root."""
+        parts: list[str] = []
+        node: Container | None = self  # type: ignore[assignment]  # _Base has just these two subclasses
+        while node is not None and node.parent is not None:
+            parts.append(step(node.key))
+            node = node.parent
+        return "".join(reversed(parts)).removeprefix(".")
+
+    def own_span(self) -> Span:
+        """From its first character to its last child's end."""
+        return self.document.span_of(self.first - 1)
+
+
+def step(key: str | int) -> str:
+    """One step of a path, `.key` or `[index]`; a key that holds a dot or a bracket is quoted."""
+    if isinstance(key, int):
+        return f"[{key}]"
+    if key and not any(c in key for c in '.[]" '):
+        return f".{key}"
+    return '["' + key.replace("\\", "\\\\").replace('"', '\\"') + '"]'
+
+
+def _size(value: Value) -> int:
+    """How many events a child takes."""
+    if isinstance(value, (str, Alias)):
+        return 1
+    if isinstance(value, Tagged):
+        return _size(value.value)
+    return value.after - value.first + 1
+
+
+class Mapping(_Base):
+    """Keys in order. As an IR node's origin its span is that of the key it stands under."""
+
+    __slots__ = ("broken", "entries", "strays")
+
+    def __init__(self, document: Document, parent: Container | None, key: str | int, first: int, flow: bool) -> None:
+        super().__init__(document, parent, key, first, flow)
+        self.entries: dict[str, Value] = {}
+        self.broken = False  # a key was refused: then nobody should complain about what is missing
+        self.strays: list[tuple[int, int]] = _NO_STRAYS  # (entries before it, events) of what was refused and reported
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def add_stray(self, events: int) -> None:
+        if not self.strays:
+            self.strays = []
+        self.strays.append((len(self.entries), events))
+
+    def _ordinal(self, key: str) -> int:
+        """The ordinal of a key's event."""
+        at = self.first
+        strays = iter(self.strays)
+        stray = next(strays, None)
+        for count, (name, value) in enumerate(self.entries.items()):
+            while stray is not None and stray[0] == count:
+                at += stray[1]
+                stray = next(strays, None)
+            if name == key:
+                return at
+            at += 1 + _size(value)
+        raise KeyError(key)
+
+    def key_span(self, key: str) -> Span:
+        return self.document.span_of(self._ordinal(key))
+
+    def value_span(self, key: str) -> Span:
+        return self.document.span_of(self._ordinal(key) + 1)
+
+    def entry_span(self, key: str) -> Span:
+        """From the key to the end of its value."""
+        key_span, value_span = self.key_span(key), self.value_span(key)
+        return Span(self.document.source, key_span.start, max(key_span.end, value_span.end))
+
+    def span(self, field: str | None = None) -> Span:
+        """The key that it stands under (its first key for the root or an item of a list); a field's value."""
+        if field is not None and field in self.entries:
+            return self.value_span(field)
+        if isinstance(self.parent, Mapping) and isinstance(self.key, str):
+            return self.parent.key_span(self.key)
+        if self.flow or not self.entries:
+            own = self.own_span()
+            return Span(own.source, own.start, min(own.end, own.start + 1)) if not self.entries else own
+        return self.key_span(next(iter(self.entries)))
+
+
+class Sequence(_Base):
+    """Items in order."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, document: Document, parent: Container | None, key: str | int, first: int, flow: bool) -> None:
+        super().__init__(document, parent, key, first, flow)
+        self.items: list[Value] = []
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def item_span(self, index: int) -> Span:
+        return self.document.span_of(self.first + sum(_size(value) for value in self.items[:index]))
+
+    def span(self, field: str | None = None) -> Span:  # noqa: ARG002 - the protocol's shape; a list has no fields
+        if isinstance(self.parent, Mapping) and isinstance(self.key, str):
+            return self.parent.key_span(self.key)
+        return self.own_span()
+
+
+class Slot:
+    """A value together with the place that holds it. `key` is a key or an index; a document's root has neither."""
+
+    __slots__ = ("container", "document", "key", "tag", "value")
+
+    def __init__(self, container: Container | None, key: str | int, value: Value, document: Document) -> None:
+        self.container = container
+        self.key = key
+        self.document = document
+        self.tag: str | None = None
+        if isinstance(value, Alias):
+            value = value.value
+        if isinstance(value, Tagged):
+            self.tag, value = value.tag, value.value
+        self.value: str | Mapping | Sequence = value  # type: ignore[assignment]  # a tag holds no tag or alias
+
+    @property
+    def span_here(self) -> Span:
+        if isinstance(self.container, Mapping):
+            return self.container.value_span(str(self.key))
+        if isinstance(self.container, Sequence):
+            return self.container.item_span(int(self.key))
+        return self.value.own_span() if not isinstance(self.value, str) else self.document.span_of(0)
+
+    def span(self, field: str | None = None) -> Span:
+        """The value's own span; for a mapping with that field, the field's value."""
+        if field is not None and isinstance(self.value, Mapping) and field in self.value.entries:
+            return self.value.value_span(field)
+        span = self.span_here
+        if not isinstance(self.value, str) and isinstance(self.container, Mapping) and not self.value.flow:
+            return self.container.key_span(str(self.key))  # a block's own span would be many lines
+        return span
+
+    @property
+    def key_span(self) -> Span:
+        if isinstance(self.container, Mapping):
+            return self.container.key_span(str(self.key))
+        return self.span_here
+
+    @property
+    def path(self) -> str:
+        above = self.container.path if self.container is not None else ""
+        return (above + step(self.key)).removeprefix(".") if self.container is not None else ""
+
+
+def slots(node: Mapping) -> Iterator[Slot]:
+    """The entries of a mapping as slots, in order."""
+    for key, value in node.entries.items():
+        yield Slot(node, key, value, node.document)
+
+
+def items(node: Sequence) -> Iterator[Slot]:
+    """The items of a list as slots, in order."""
+    for index, value in enumerate(node.items):
+        yield Slot(node, index, value, node.document)
+
+
+def root_slot(document: Document) -> Slot:
+    assert document.root is not None
+    return Slot(None, "", document.root, document)
+
+
+def parse(source: Source, sink: Sink) -> list[Document]:
+    """Every document of a source. Faults are reported; what could be read is returned (nothing after a syntax error).
+
+    The caller is expected to have switched the garbage collector off for large inputs (compiler.driver does).
+    """
+    if "\x00" in source.text:
+        at = source.text.index("\x00")
+        sink.report(codes.YAML_SYNTAX, "the file holds a NUL character", Span(source, at, at + 1))
+        return []
+    try:
+        return _Builder(source, sink).build()
+    except (MarkedYAMLError, ReaderError) as error:
+        _report_syntax(error, source, sink)
+        return []
+    except _RefusedError:
+        return []
+
+
+class _RefusedError(Exception):
+    """The document was refused and the reason reported."""
+
+
+class _Builder:
+    """Reads one source's events. Iterative: `stack` holds what is open around the container that is being filled."""
+
+    def __init__(self, source: Source, sink: Sink) -> None:
+        self.source = source
+        self.sink = sink
+        self.anchors: dict[str, tuple[Value | None, int]] = {}  # value (None while open), nodes that a copy adds
+        self.copies = 0
+
+    def build(self) -> list[Document]:
+        parser = CParser(self.source.text)
+        documents: list[Document] = []
+        while True:
+            event = parser.get_event()
+            if event is None or type(event) is StreamEndEvent:
+                return documents
+            if type(event) is DocumentStartEvent:
+                document = Document(self.source)
+                documents.append(document)
+                self.anchors.clear()
+                self._fill(parser.get_event, document)
+
+    def _fill(self, get_event: Callable[[], Any], document: Document) -> None:
+        append = document.offsets.append
+        stack: list[tuple[Container | None, str | None, str | None, str | None]] = []
+        node: Container | None = None
+        entries: dict[str, Value] | None = None  # of `node` when it is a mapping
+        key: str | None = None  # of the entry that waits for its value
+        anchor: str | None = None
+        tag: str | None = None
+        value: Value
+        ordinal = 0
+        while True:
+            event = get_event()
+            kind = type(event)
+            if kind is DocumentEndEvent:
+                return
+            append(event.start_mark.index)
+            append(event.end_mark.index)
+            ordinal += 1
+            if kind is ScalarEvent:
+                value = Quoted(event.value) if event.style else event.value
+                if event.anchor is not None or event.tag is not None:
+                    value = self._decorated(event.tag, event.anchor, value)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                if len(stack) >= MAX_DEPTH:
+                    self._refuse(
+                        codes.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels", document.span_of(ordinal - 1)
+                    )
+                stack.append((node, key, anchor, tag))
+                under: str | int = len(node.items) if type(node) is Sequence else key or ""
+                if kind is MappingStartEvent:
+                    node = Mapping(document, node, under, ordinal, bool(event.flow_style))
+                    entries = node.entries
+                else:
+                    node, entries = Sequence(document, node, under, ordinal, bool(event.flow_style)), None
+                key, anchor, tag = None, event.anchor, event.tag
+                if anchor is not None:
+                    self.anchors[anchor] = (None, self.copies)
+                continue
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                assert node is not None
+                _close(document, node, ordinal)
+                value = node if tag is None or tag == "!" else Tagged(tag, node)
+                if anchor is not None:
+                    copied = self.copies - self.anchors[anchor][1]
+                    self.anchors[anchor] = (value, node.after - node.first + copied)
+                node, key, anchor, tag = stack.pop()
+                entries = node.entries if type(node) is Mapping else None
+            else:
+                value = self._alias(event.anchor, document.span_of(ordinal - 1))
+
+            if entries is None:
+                if node is None:
+                    document.root = value
+                else:
+                    node.items.append(value)  # type: ignore[union-attr]  # no entries: a sequence
+            elif key is None:
+                if type(value) is str or type(value) is Quoted:
+                    key = value
+                else:
+                    key = self._odd_key(node, value, document, ordinal)  # type: ignore[arg-type]  # entries: a mapping
+            elif key not in entries and key is not _REFUSED:
+                entries[key] = value
+                key = None
+            else:
+                self._stray(node, key, value, document, ordinal)  # type: ignore[arg-type]
+                key = None
+
+    def _refuse(self, code: Code, message: str, at: Span) -> None:
+        self.sink.report(code, message, at)
+        raise _RefusedError
+
+    def _decorated(self, tag: str | None, anchor: str | None, value: str) -> Value:
+        made: Value = value
+        if tag == "tag:yaml.org,2002:str":
+            made = Quoted(value)
+        elif tag is not None and tag != "!":
+            made = Tagged(tag, value)
+        if anchor is not None:
+            self.anchors[anchor] = (made, 1)
+        return made
+
+    def _alias(self, name: str, at: Span) -> Value:
+        value, weight = self.anchors.get(name, (None, -1))
+        if value is None:
+            if weight < 0:
+                known = suggest(name, self.anchors)
+                self._refuse_alias(codes.UNKNOWN_ALIAS, f'no anchor "&{name}" stands before this', at, known)
+            self._refuse(codes.ALIAS_CYCLE, f'"*{name}" stands inside what it refers to', at)
+        assert value is not None
+        self.copies += weight
+        if self.copies > MAX_COPIES:
+            self._refuse(codes.ALIAS_BOMB, f"aliases add more than {MAX_COPIES:,} nodes to this document", at)
+        return Alias(name, value)
+
+    def _refuse_alias(self, code: Code, message: str, at: Span, known: str | None) -> None:
+        self.sink.report(code, message, at, suggestion=known)
+        raise _RefusedError
+
+    def _odd_key(self, node: Mapping, value: Value, document: Document, ordinal: int) -> str:
+        """A key that is no plain text: an alias of text is that text, anything else is reported."""
+        if isinstance(value, Alias) and isinstance(value.value, str):
+            return value.value
+        if isinstance(value, Tagged) and isinstance(value.value, str):
+            self.sink.report(codes.COMPLEX_KEY, f'a key takes no tag: "{value.tag}"', document.span_of(ordinal - 1))
+            return value.value
+        inner = value.value if isinstance(value, (Alias, Tagged)) else value
+        if isinstance(inner, Mapping) and node.flow and not node.entries and _is_hole(inner):
+            at = Span(self.source, document.offsets[2 * (node.first - 1)], 0)
+            end = self.source.text.find("}}", inner.own_span().start)
+            at.end = end + 2 if end >= 0 else inner.own_span().end
+            self.sink.report(
+                codes.UNQUOTED_HOLE,
+                f'"{at.text}" without quotes is a mapping in YAML',
+                at,
+                help="put the text in quotes",
+                fix=Fix("put the text in quotes", Edit(at, f'"{at.text}"')),
+            )
+        else:
+            at = inner.own_span() if isinstance(inner, (Mapping, Sequence)) else document.span_of(ordinal - 1)
+            self.sink.report(codes.COMPLEX_KEY, "a key must be text", at)
+        node.broken = True
+        node.add_stray(_size(value))
+        return _REFUSED
+
+    def _stray(self, node: Mapping, key: str, value: Value, document: Document, ordinal: int) -> None:
+        """The value of a key that was refused, or of one that stands there already."""
+        if key is _REFUSED:
+            node.add_stray(_size(value))
+            return
+        at = document.span_of(ordinal - _size(value) - 1)
+        first = Label(node.key_span(key), "first here")
+        fix = None
+        if node.entries[key] == value and isinstance(value, str):
+            whole_line = Span(
+                self.source, self.source.offset(at.begin.line, 1), self.source.offset(at.begin.line + 1, 1)
+            )
+            if not node.flow and whole_line.text.strip().startswith(at.text):
+                fix = Fix(f'remove the second "{key}"', Edit(whole_line, ""))
+        self.sink.report(codes.DUPLICATE_KEY, f'"{key}" stands twice in one mapping', at, labels=(first,), fix=fix)
+        node.add_stray(1 + _size(value))
+
+
+_REFUSED = Quoted("a key that was refused")
+
+
+def _is_hole(inner: Mapping) -> bool:
+    """`{x: }` inside a flow mapping: what YAML makes of an unquoted `{{ x }}`."""
+    return inner.flow and len(inner.entries) == 1 and next(iter(inner.entries.values())) == ""
+
+
+def _close(document: Document, node: Container, ordinal: int) -> None:
+    """Set where a container ends: for a block, libyaml says where the next token starts, which may be lines below."""
+    node.after = ordinal
+    offsets = document.offsets
+    if not node.flow and ordinal - node.first > 1:
+        offsets[2 * ordinal - 1] = offsets[2 * ordinal - 3]
+    offsets[2 * node.first - 1] = offsets[2 * ordinal - 1]
+
+
+def _report_syntax(error: Exception, source: Source, sink: Sink) -> None:
+    """Say what libyaml says, at its place, in fewer words."""
+    if isinstance(error, ReaderError):
+        at = Span(source, error.position, error.position + 1)
+        sink.report(
+            codes.YAML_SYNTAX,
+            "a character that YAML does not take",
+            at,
+            help="remove it, or write it as an escape in double quotes",
+        )
+        return
+    assert isinstance(error, MarkedYAMLError)
+    mark = error.problem_mark or error.context_mark
+    start = mark.index if mark is not None else 0
+    at = Span(source, start, start + 1)
+    line = source.line(at.begin.line)
+    problem = (error.problem or "not YAML").strip()
+    labels: tuple[Label, ...] = ()
+    if error.context and error.context_mark is not None and error.context_mark.index != start:
+        context = Span(source, error.context_mark.index, error.context_mark.index + 1)
+        labels = (Label(context, error.context),)
+    indentation = line[: len(line) - len(line.lstrip())]
+    if "\t" in indentation or ("\\t" in problem and "token" in problem):
+        column = line.index("\t") + 1 if "\t" in line else 1
+        tabs = Span(source, source.offset(at.begin.line, column), source.offset(at.begin.line, column) + 1)
+        sink.report(
+            codes.TAB_INDENTATION, "a tab where YAML takes blanks only", tabs, labels=labels, help="indent with blanks"
+        )
+        return
+    advice: str | None = None
+    if "{{" in line and "flow" in f"{problem} {error.context}":
+        advice = "put text that holds {{ }} in quotes"
+    elif "mapping values are not allowed" in problem:
+        advice = 'a text that holds ": " needs quotes; keys of one mapping stand in one column'
+    sink.report(codes.YAML_SYNTAX, problem, at, labels=labels, help=advice)

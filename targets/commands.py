@@ -1,0 +1,211 @@
+"""What a job runs, as shell lines, alike on every target; and the names of the variables that carry values to it.
+
+No value is ever put into these lines: a hole is a variable that stands in double quotes. The lines are POSIX shell,
+meant to run under `set -eu` in the repository's root.
+"""
+
+from __future__ import annotations
+
+from compiler.ir import Environment, Exec, Job, Ref, Script, Support, walk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.ir import Text
+
+UV_VERSION = "0.13.8"
+POETRY_VERSION = "2.5.1"
+PIPENV_VERSION = "2026.10.3"
+MLFLOW_VERSION = "3.18.0"
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+")
+_PREFIXES = {
+    "parameters": "HEADRACE_PARAM_",
+    "matrix": "HEADRACE_MATRIX_",
+    "git": "HEADRACE_GIT_",
+    "run": "HEADRACE_RUN_",
+    "sidecars": "HEADRACE_SIDECAR_",
+    "images": "HEADRACE_IMAGE_",
+    "project": "HEADRACE_PROJECT_",
+}
+
+
+def variable(ref: Ref) -> str:
+    """The variable that carries a hole's value: HEADRACE_PARAM_LEARNING_RATE, HEADRACE_SIDECAR_DB_HOST."""
+    name = _PREFIXES[ref.kind] + ref.name
+    if ref.member is not None:
+        name += "_" + ref.member
+    return "".join(c if c.isalnum() and c.isascii() else "_" for c in name).upper()
+
+
+def word(text: Text) -> str:
+    """Text as one shell word: literals quoted where a shell would read them as something else, holes as "$V"."""
+    parts: list[str] = []
+    inside = ""  # what stands in the double quotes that are open
+    for piece in text:
+        if isinstance(piece, Ref):
+            inside += "${" + variable(piece) + "}"
+        elif set(piece) <= _PLAIN:
+            inside += piece
+        else:
+            parts.append(_double(inside))
+            parts.append("'" + piece.replace("'", "'\\''") + "'")
+            inside = ""
+    parts.append(_double(inside))
+    return "".join(parts) or "''"
+
+
+def _double(inside: str) -> str:
+    if "$" not in inside:
+        return inside
+    if inside.startswith("${") and inside.endswith("}") and inside.count("$") == 1:
+        return f'"${inside[2:-1]}"'
+    return f'"{inside}"'
+
+
+def words(argv: tuple[Text, ...]) -> str:
+    """Exact arguments as one shell line."""
+    return " ".join(word(argument) for argument in argv)
+
+
+def literal(value: str) -> str:
+    """A literal as one shell word."""
+    return word((value,))
+
+
+def flat(text: Text) -> str | None:
+    """Text without holes as it is; None when it has a hole."""
+    if any(isinstance(piece, Ref) for piece in text):
+        return None
+    return "".join(str(piece) for piece in text)
+
+
+def shell_text(lines: Text) -> str:
+    """Shell text with its holes as variables. Where a hole stands unquoted it is written "$V", in double quotes ${V}."""
+    out: list[str] = []
+    quoted = False
+    for piece in lines:
+        if isinstance(piece, Ref):
+            name = variable(piece)
+            out.append("${" + name + "}" if quoted else f'"${name}"')
+        else:
+            out.append(piece)
+            quoted = _ends_in_double_quotes(piece, quoted)
+    return "".join(out).strip("\n")
+
+
+def _ends_in_double_quotes(piece: str, quoted: bool) -> bool:
+    """Whether shell text that begins inside (or outside) of double quotes ends inside of them."""
+    single = False
+    escaped = False
+    for c in piece:
+        if escaped:
+            escaped = False
+        elif single:
+            single = c != "'"
+        elif c == "\\":
+            escaped = True
+        elif c == '"':
+            quoted = not quoted
+        elif c == "'" and not quoted:
+            single = True
+    return quoted
+
+
+def prepare(job: Job) -> list[str]:
+    """The lines that make a job's environment: system packages, Python packages, the user's own set-up."""
+    environment = job.environment
+    if not isinstance(environment, Environment):
+        return []
+    lines = []
+    if environment.apt:
+        packages = " ".join(literal(package) for package in environment.apt)
+        lines.append("apt-get update -qq")
+        lines.append(f"apt-get install -y -qq --no-install-recommends {packages}")
+    lines.extend(_install(environment))
+    lines.extend(shell_text(text) for text in environment.setup)
+    return lines
+
+
+def _install(environment: Environment) -> list[str]:
+    """The installer's lines. Each leaves the environment's programs first in PATH, so that `python` is the right one."""
+    folder = environment.working_directory
+    enter = [f"cd {literal(folder)}"] if folder else []
+    leave = ['cd "$OLDPWD"'] if folder else []
+    groups, extras = environment.groups, environment.extras
+    match environment.installer:
+        case "uv":
+            options = "".join(f" --group {literal(group)}" for group in groups)
+            options += "".join(f" --extra {literal(extra)}" for extra in extras)
+            body = [f"uv sync --locked{options}"]
+            return [*enter, *body, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
+        case "pip":
+            file = literal(environment.file or "requirements.txt")
+            body = ["python -m venv .venv", f".venv/bin/pip install --quiet -r {file}"]
+            return [*enter, *body, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
+        case "poetry":
+            options = "".join(f" --with {literal(group)}" for group in groups)
+            options += "".join(f" --extras {literal(extra)}" for extra in extras)
+            tool = f"python -m venv /tmp/poetry && /tmp/poetry/bin/pip install --quiet poetry=={POETRY_VERSION}"
+            body = [
+                tool,
+                f"POETRY_VIRTUALENVS_IN_PROJECT=true /tmp/poetry/bin/poetry install --no-interaction{options}",
+            ]
+            return [*enter, *body, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
+        case "pipenv":
+            options = f" --categories {literal(' '.join(('packages', *groups)))}" if groups else ""
+            tool = f"python -m venv /tmp/pipenv && /tmp/pipenv/bin/pip install --quiet pipenv=={PIPENV_VERSION}"
+            body = [tool, f"PIPENV_VENV_IN_PROJECT=1 /tmp/pipenv/bin/pipenv sync{options}"]
+            return [*enter, *body, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
+        case "conda":
+            file = literal(environment.file or "environment.yml")
+            body = [f"conda env create --quiet --prefix .conda --file {file}"]
+            return [*enter, *body, 'export PATH="$PWD/.conda/bin:$PATH"', *leave]
+        case "mlflow":
+            tool = f"python -m venv .venv && .venv/bin/pip install --quiet mlflow=={MLFLOW_VERSION} virtualenv"
+            return [*enter, tool, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
+    return []
+
+
+def command(job: Job) -> list[str]:
+    """The job's own lines, after its environment is made; empty for actions that a target does in its own way.
+
+    A working directory is entered in a subshell-free way: the first line is a `cd`.
+    """
+    action = job.action
+    lines: list[str] = []
+    if job.working_directory:
+        lines.append(f"cd {literal(job.working_directory)}")
+    if isinstance(action, Script):
+        lines.append(shell_text(action.lines))
+    elif isinstance(action, Exec):
+        lines.append(words(action.argv))
+    elif isinstance(action, Support):
+        lines.append(support(action))
+    else:
+        return []
+    return lines
+
+
+def support(action: Support) -> str:
+    """One of headrace's own scripts: its text stands in a variable, its arguments are exact words."""
+    arguments = "".join(" " + word(argument) for argument in action.arguments)
+    return f'python3 -c "${script_variable(action.script)}"{arguments}'
+
+
+def script_variable(name: str) -> str:
+    """The variable that carries a support script's text: HEADRACE_GATE."""
+    return "HEADRACE_" + name.upper()
+
+
+def support_scripts(job: Job) -> list[str]:
+    """The support scripts that a job's own lines and objectives use, each once."""
+    found = [job.action.script] if isinstance(job.action, Support) else []
+    if job.objectives:
+        found.append("gate")
+    return list(dict.fromkeys(found))
+
+
+def refs(job: Job) -> list[Ref]:
+    """Every hole in a job, each once, in order: what a target must give it as variables."""
+    found = (node for node in walk(job) if isinstance(node, Ref))
+    return list(dict.fromkeys(found))
