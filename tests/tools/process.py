@@ -1,0 +1,117 @@
+"""Where the tools are, and how they are run: with a time limit that ends the whole process group."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+LIMIT_SECONDS = 120.0
+
+# Where each tool lies in the tools folder; a tool without a slash is looked up on the path.
+TOOLS: Mapping[str, str] = {
+    "act": "bin/act",
+    "actionlint": "bin/actionlint",
+    "check-jsonschema": "venv/bin/check-jsonschema",
+    "git": "git",
+    "gitlab-ci-local": "npm/node_modules/.bin/gitlab-ci-local",
+    "hadolint": "venv/bin/hadolint",
+    "kubernetes-admit": "bin/kubernetes-admit",
+    "kubernetes-read": "bin/kubernetes-read",
+    "languageservice": "npm/node_modules/@actions/languageservice",
+    "node": "node",
+    "rsync": "rsync",
+    "ruby": "ruby",
+    "shellcheck": "venv/bin/shellcheck",
+    "yaml": "npm/node_modules/yaml",
+    "zizmor": "venv/bin/zizmor",
+}
+
+
+class ToolError(Exception):
+    """A tool broke, or answered in a way that isn't an answer."""
+
+
+class RefusedError(ToolError):
+    """A tool refused the input; the message is the tool's own."""
+
+
+class Completed(NamedTuple):
+    status: int
+    stdout: str
+    stderr: str
+
+
+def tools_folder() -> Path:
+    """The folder that `.ci/tools` fills."""
+    return Path(os.environ.get("HEADRACE_TOOLS") or Path.home() / ".cache" / "headrace-tools")
+
+
+def find(tool: str) -> str | None:
+    """The path of a tool, or None where it isn't installed. The tool must be in the table."""
+    place = TOOLS[tool]
+    if "/" not in place:
+        return shutil.which(place)
+    path = tools_folder() / place
+    return str(path) if path.exists() else None
+
+
+def program(tool: str) -> str:
+    """The path of a tool; skips the calling test, by name, when it isn't installed."""
+    path = find(tool)
+    if path is None:
+        pytest.skip(f"{tool} is not installed (.ci/tools installs it)")
+    return path
+
+
+def require(*tools: str) -> None:
+    """Skips the calling test, by name, when one of these tools isn't installed."""
+    for tool in tools:
+        program(tool)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: str = "",
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    limit: float = LIMIT_SECONDS,
+) -> Completed:
+    """Runs a program to its end; `env` adds to the environment. ToolError after `limit` seconds.
+
+    The limit kills the whole process group with SIGKILL: gitlab-ci-local never ends on a cycle of needs, and does not
+    answer to anything milder.
+    """
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+    )
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=limit)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise ToolError(f"{Path(argv[0]).name} did not end within {limit:g} s") from None
+    return Completed(process.returncode, stdout, stderr)
+
+
+def expect(completed: Completed, statuses: Sequence[int], tool: str) -> Completed:
+    """The same, when its exit status is one of these; ToolError with what it said otherwise."""
+    if completed.status not in statuses:
+        said = (completed.stderr or completed.stdout).strip()
+        raise ToolError(f"{tool} ended with status {completed.status}: {said}")
+    return completed
