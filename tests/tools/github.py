@@ -23,23 +23,27 @@ class Evaluation(NamedTuple):
     error: str | None
 
 
-def node(script: str, *arguments: str, stdin: str = "") -> Completed:
+def node(script: str, stdin: str) -> Completed:
     """Runs one of the committed scripts with the packages of the tools folder."""
     argv = [program("node"), "--no-warnings", "--import", (SCRIPTS / "hook.mjs").as_uri(), str(SCRIPTS / script)]
     modules = tools_folder() / "npm" / "node_modules"
-    return run([*argv, *arguments], stdin=stdin, env={"HEADRACE_NODE_MODULES": str(modules)})
+    return run(argv, stdin=stdin, env={"HEADRACE_NODE_MODULES": str(modules)})
 
 
-def github_parser(path: Path) -> list[Finding]:
-    """What GitHub's parser and language service say to a workflow file, warnings included.
+def github_parser(*paths: Path) -> list[Finding]:
+    """What GitHub's parser and language service say to workflow files, warnings included; all in one process.
 
     `uses: ./…` is read from the repository's root: two folders above a file in `.github/workflows`, else its own.
     """
     program("languageservice")
+    asked = [{"path": str(path), "root": str(_root(path))} for path in paths]
+    ended = expect(node("workflow.mjs", json.dumps(asked)), (0,), "languageservice")
+    return [Finding("languageservice", one["path"], one["line"], one["message"]) for one in json.loads(ended.stdout)]
+
+
+def _root(path: Path) -> Path:
     folder = path.resolve().parent
-    root = folder.parent.parent if folder.parts[-2:] == (".github", "workflows") else folder
-    ended = expect(node("workflow.mjs", str(path.resolve()), str(root)), (0,), "languageservice")
-    return [Finding("languageservice", str(path), one["line"], one["message"]) for one in json.loads(ended.stdout)]
+    return folder.parent.parent if folder.parts[-2:] == (".github", "workflows") else folder
 
 
 def github_evaluations(
@@ -48,7 +52,7 @@ def github_evaluations(
     """Evaluates many (expression, contexts) in one process. An expression stands without its `${{ }}`."""
     program("languageservice")
     asked = [{"expression": text, "contexts": contexts, "functions": dict(functions)} for text, contexts in cases]
-    ended = expect(node("expressions.mjs", stdin=json.dumps(asked)), (0,), "@actions/expressions")
+    ended = expect(node("expressions.mjs", json.dumps(asked)), (0,), "@actions/expressions")
     return [Evaluation(one.get("value"), one.get("error")) for one in json.loads(ended.stdout)]
 
 

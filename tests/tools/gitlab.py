@@ -74,5 +74,5 @@ def gitlab_ci_local_preview(folder: Path, file: str = ".gitlab-ci.yml") -> str:
 
 def _accepted(ended: Completed) -> Completed:
     if ended.status != 0:
-        raise RefusedError((ended.stderr.strip() or ended.stdout.strip()).splitlines()[-1])
+        raise RefusedError(ended.stderr.strip() or ended.stdout.strip())
     return ended

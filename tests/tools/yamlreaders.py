@@ -25,7 +25,7 @@ def read_psych(text: str) -> list[Any]:
 def read_yaml2(text: str) -> list[Any]:
     """GitHub: npm yaml 2, the YAML 1.2 core schema."""
     program("yaml")
-    return _documents(node("read.mjs", stdin=text))
+    return _documents(node("read.mjs", text))
 
 
 def read_kubernetes(text: str) -> list[Any]:
