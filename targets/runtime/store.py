@@ -1,0 +1,90 @@
+"""Carry a big output through a store; only a small reference with its sha256 travels between jobs.
+
+store.py put --url URL --path P... --reference FILE [--place TEXT]
+store.py get [--url URL] --reference FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import tempfile
+from typing import Any
+
+from targets.runtime.archive import entries, file_digest, pack, relative, replace, written
+from targets.runtime.blobs import blobs
+from targets.runtime.problem import DataError, UsageError, finish, quoted
+
+
+def put(options: argparse.Namespace, tar: str) -> None:
+    paths = written(options.path, options.place)
+    pack(tar, paths)
+    sha256 = file_digest(tar)
+    place = blobs(options.url)
+    if f"{sha256}.tar" not in place.names():
+        place.put(tar, f"{sha256}.tar")
+    files = [name for name in entries(paths) if os.path.islink(name) or not os.path.isdir(name)]
+    reference = {
+        "url": options.url,
+        "sha256": sha256,
+        "size": os.path.getsize(tar),
+        "paths": paths,
+        "files": len(files),
+    }
+    with open(options.reference + ".partial", "w", encoding="utf-8") as stream:
+        json.dump(reference, stream, sort_keys=True)
+    os.replace(options.reference + ".partial", options.reference)
+
+
+def reference_in(file: str) -> dict[str, Any]:
+    try:
+        with open(file, encoding="utf-8") as stream:
+            reference = json.load(stream)
+        url, sha256, paths = reference["url"], reference["sha256"], reference["paths"]
+        if (
+            isinstance(url, str)
+            and re.fullmatch("[0-9a-f]{64}", sha256)
+            and all(isinstance(path, str) for path in paths)
+        ):
+            return dict(reference)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise DataError(f"{quoted(file)} is not a reference to a store")
+
+
+def get(options: argparse.Namespace, tar: str) -> None:
+    reference = reference_in(options.reference)
+    url, sha256 = reference["url"], reference["sha256"]
+    if options.url and options.url != url:
+        raise DataError(f"{quoted(options.reference)} refers to store {quoted(url)}, not to {quoted(options.url)}")
+    blobs(url).get(f"{sha256}.tar", tar)
+    held = file_digest(tar)
+    if held != sha256:
+        raise DataError(f"what store {quoted(url)} holds has sha256 {held}, not {sha256}")
+    replace(tar, [relative(path) for path in reference["paths"]])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="store", allow_abbrev=False)
+    parser.add_argument("verb", choices=["put", "get"])
+    parser.add_argument("--url", default="")
+    parser.add_argument("--path", action="append", default=[])
+    parser.add_argument("--reference", required=True)
+    parser.add_argument("--place", default="")
+    options = parser.parse_args()
+    if options.verb == "put" and not (options.url and options.path):
+        raise UsageError("put takes --url and --path")
+    folder = tempfile.mkdtemp(prefix=".headrace-", dir=".")
+    try:
+        act = put if options.verb == "put" else get
+        act(options, os.path.join(folder, "blob.tar"))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    finish(main)
