@@ -273,6 +273,74 @@ def test_argo_admission_refuses(old: str, new: str, message: str, tmp_path: Path
     assert any(message in one.message for one in found), [str(one) for one in found]
 
 
+ARGO_LINKED = """\
+apiVersion: argoproj.io/v1alpha1
+kind: CronWorkflow
+metadata:
+  name: nightly
+spec:
+  schedules: ["0 2 * * *"]
+  workflowSpec:
+    entrypoint: main
+    arguments: {parameters: [{name: rows, value: "1"}]}
+    volumes: [{name: scratch, emptyDir: {}}]
+    templates:
+      - name: main
+        dag:
+          tasks:
+            - {name: a, template: make}
+            - name: b
+              templateRef: {name: churn, template: work}
+              depends: a.Succeeded
+            - name: c
+              template: use
+              depends: a && b
+              arguments:
+                artifacts: [{name: data, from: "{{tasks.a.outputs.artifacts.data}}"}]
+      - name: make
+        container:
+          image: python:3.12-slim
+          command: [make, "{{workflow.parameters.rows}}"]
+          volumeMounts: [{name: scratch, mountPath: /scratch}]
+        outputs: {artifacts: [{name: data, path: /data}]}
+      - name: use
+        inputs: {artifacts: [{name: data, path: /data}]}
+        container: {image: python:3.12-slim, command: [cat, "{{inputs.artifacts.data.path}}"]}
+"""
+
+
+def argo_set(folder: Path, linked: str) -> list[Path]:
+    return [write(folder, "template.yaml", ARGO_GOOD), write(folder, "nightly.yaml", linked)]
+
+
+def test_argo_references(tmp_path: Path) -> None:
+    paths = argo_set(tmp_path, ARGO_LINKED)
+    assert tools.argo_references(paths) == []
+    assert tools.argo_admission(paths, corpus("argo", "schema")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("entrypoint: main", "entrypoint: mian", "entrypoint names no template: 'mian'"),
+        ("template: make", "template: maek", "task 'a': no template 'maek'"),
+        ("name: churn", "name: chrun", "task 'b': no template {'name': 'chrun', 'template': 'work'}"),
+        ("depends: a.Succeeded", "depends: d.Succeeded", "task 'b': depends on 'd', which is no task"),
+        ("depends: a.Succeeded", "depends: a.Done", "task 'b': depends on a.Done, which is no result"),
+        ("depends: a.Succeeded", "depends: c", "a cycle: "),
+        ("name: b\n", "name: a\n", "two tasks named 'a'"),
+        ("[{name: data, from:", "[{name: date, from:", "task 'c': artifact 'data' of template 'use' is not given"),
+        ("outputs.artifacts.data", "outputs.artifacts.date", "no variable 'tasks.a.outputs.artifacts.date'"),
+        ("workflow.parameters.rows", "workflow.parameters.row", "no variable 'workflow.parameters.row'"),
+        ("inputs.artifacts.data.path", "inputs.artifact.data.path", "no variable 'inputs.artifact.data.path'"),
+        ("[{name: scratch, mountPath", "[{name: scrach, mountPath", "no volume 'scrach'"),
+    ],
+)
+def test_argo_references_finds(old: str, new: str, message: str, tmp_path: Path) -> None:
+    found = tools.argo_references(argo_set(tmp_path, replaced(ARGO_LINKED, old, new)))
+    assert any(message in one.message for one in found), [str(one) for one in found]
+
+
 def test_hadolint(tmp_path: Path) -> None:
     assert tools.hadolint(write(tmp_path, "Dockerfile", DOCKERFILE_GOOD)) == []
     bad = write(tmp_path, "Dockerfile", replaced(DOCKERFILE_GOOD, "python:3.12-slim", "python"))

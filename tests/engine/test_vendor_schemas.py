@@ -63,3 +63,13 @@ def test_github_parser_agrees_with_its_own_test_data(tmp_path: Path) -> None:
     bad = {case.name for case in cases if case.errors}
     assert len(bad) > 30
     assert found == bad | set(SAID_OF_GOOD)
+
+
+def test_argo_examples_refer_to_what_is_there() -> None:
+    unreadable = {"k8s-patch-json-workflow"}  # annotations twice
+    paths = [path for path in sorted(corpus("argo", "examples").rglob("*.yaml")) if path.stem not in unreadable]
+    found = [(Path(one.path).stem, one.message) for one in tools.argo_references(paths)]
+    # The event that submits this one brings the parameter.
+    assert found == [
+        ("event-consumer-workflowtemplate", "template 'main': no variable 'workflow.parameters.appellation'")
+    ]
