@@ -338,7 +338,7 @@ class Support(Node):
 
     script: str
     arguments: tuple[Text, ...] = NOTHING
-    env: tuple[EnvVar, ...] = NOTHING
+    refs: tuple[Ref, ...] = NOTHING  # values that the script reads from its variables
 
 
 if TYPE_CHECKING:
@@ -403,7 +403,12 @@ class Volume(Node):
 
 
 class Input(Node):
+    """A path that the job reads. With a store it is fetched from there (a dataset of that version)."""
+
     path: Text
+    store: str | None = None
+    dataset: str | None = None
+    version: str | None = None
 
 
 class Artifact(Node):
@@ -722,6 +727,13 @@ class Settings(Node):
     include: tuple[str, ...] = NOTHING
 
 
+class Rendered(Node):
+    """A file that is rendered at compile time and committed: Kubernetes documents under deploy/. `documents` are data."""
+
+    path: str
+    documents: tuple[Any, ...] = ()
+
+
 class Project(Node):
     """Everything that one manifest (or module repository) says.
 
@@ -747,6 +759,7 @@ class Project(Node):
     services: tuple[Service, ...] = NOTHING
     lifecycle: Lifecycle | None = None
     settings: tuple[Settings, ...] = NOTHING
+    rendered: tuple[Rendered, ...] = NOTHING
 
 
 def walk(root: Node) -> Iterator[Node]:

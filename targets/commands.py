@@ -1,18 +1,19 @@
 """What a job runs, as shell lines, alike on every target; and the names of the variables that carry values to it.
 
 No value is ever put into these lines: a hole is a variable that stands in double quotes. The lines are POSIX shell,
-meant to run under `set -eu` in the repository's root.
+meant to run under `set -eu`, in one shell, from the repository's root: `prepare`, then `command`, then `gate`.
 """
 
 from __future__ import annotations
 
-from compiler.ir import Environment, Exec, Job, Ref, Script, Support, walk
+from posixpath import relpath
+
+from compiler.ir import Artifact, Environment, Exec, Job, Ref, Script, Support, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.ir import Text
 
-UV_VERSION = "0.13.8"
 POETRY_VERSION = "2.5.1"
 PIPENV_VERSION = "2026.10.3"
 MLFLOW_VERSION = "3.18.0"
@@ -112,7 +113,10 @@ def _ends_in_double_quotes(piece: str, quoted: bool) -> bool:
 
 
 def prepare(job: Job) -> list[str]:
-    """The lines that make a job's environment: system packages, Python packages, the user's own set-up."""
+    """The lines that make a job's environment: system packages, Python packages, the user's own set-up.
+
+    They leave the shell in the environment's folder, which is where `command` expects it.
+    """
     environment = job.environment
     if not isinstance(environment, Environment):
         return []
@@ -121,75 +125,113 @@ def prepare(job: Job) -> list[str]:
         packages = " ".join(literal(package) for package in environment.apt)
         lines.append("apt-get update -qq")
         lines.append(f"apt-get install -y -qq --no-install-recommends {packages}")
-    lines.extend(_install(environment))
-    lines.extend(shell_text(text) for text in environment.setup)
-    return lines
+    body = [*_install(environment), *(shell_text(text) for text in environment.setup)]
+    if body and environment.working_directory:
+        lines.append(f"cd {literal(environment.working_directory)}")
+    return [*lines, *body]
 
 
 def _install(environment: Environment) -> list[str]:
     """The installer's lines. Each leaves the environment's programs first in PATH, so that `python` is the right one."""
-    folder = environment.working_directory
-    enter = [f"cd {literal(folder)}"] if folder else []
-    leave = ['cd "$OLDPWD"'] if folder else []
     groups, extras = environment.groups, environment.extras
     match environment.installer:
         case "uv":
             options = "".join(f" --group {literal(group)}" for group in groups)
             options += "".join(f" --extra {literal(extra)}" for extra in extras)
-            body = [f"uv sync --locked{options}"]
-            return [*enter, *body, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
+            return [f"uv sync --locked{options}", _in_path(".venv")]
         case "pip":
             file = literal(environment.file or "requirements.txt")
-            body = ["python -m venv .venv", f".venv/bin/pip install --quiet -r {file}"]
-            return [*enter, *body, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
+            return ["python -m venv .venv", f".venv/bin/pip install --quiet -r {file}", _in_path(".venv")]
         case "poetry":
             options = "".join(f" --with {literal(group)}" for group in groups)
             options += "".join(f" --extras {literal(extra)}" for extra in extras)
-            tool = f"python -m venv /tmp/poetry && /tmp/poetry/bin/pip install --quiet poetry=={POETRY_VERSION}"
-            body = [
-                tool,
+            return [
+                "python -m venv /tmp/poetry",
+                f"/tmp/poetry/bin/pip install --quiet poetry=={POETRY_VERSION}",
                 f"POETRY_VIRTUALENVS_IN_PROJECT=true /tmp/poetry/bin/poetry install --no-interaction{options}",
+                _in_path(".venv"),
             ]
-            return [*enter, *body, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
         case "pipenv":
             options = f" --categories {literal(' '.join(('packages', *groups)))}" if groups else ""
-            tool = f"python -m venv /tmp/pipenv && /tmp/pipenv/bin/pip install --quiet pipenv=={PIPENV_VERSION}"
-            body = [tool, f"PIPENV_VENV_IN_PROJECT=1 /tmp/pipenv/bin/pipenv sync{options}"]
-            return [*enter, *body, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
+            return [
+                "python -m venv /tmp/pipenv",
+                f"/tmp/pipenv/bin/pip install --quiet pipenv=={PIPENV_VERSION}",
+                f"PIPENV_VENV_IN_PROJECT=1 /tmp/pipenv/bin/pipenv sync{options}",
+                _in_path(".venv"),
+            ]
         case "conda":
             file = literal(environment.file or "environment.yml")
-            body = [f"conda env create --quiet --prefix .conda --file {file}"]
-            return [*enter, *body, 'export PATH="$PWD/.conda/bin:$PATH"', *leave]
+            return [f"conda env create --quiet --prefix .conda --file {file}", _in_path(".conda")]
         case "mlflow":
-            tool = f"python -m venv .venv && .venv/bin/pip install --quiet mlflow=={MLFLOW_VERSION} virtualenv"
-            return [*enter, tool, 'export PATH="$PWD/.venv/bin:$PATH"', *leave]
+            tool = f".venv/bin/pip install --quiet mlflow=={MLFLOW_VERSION} virtualenv"
+            return ["python -m venv .venv", tool, _in_path(".venv")]
     return []
 
 
-def command(job: Job) -> list[str]:
-    """The job's own lines, after its environment is made; empty for actions that a target does in its own way.
+def _in_path(folder: str) -> str:
+    return f'export PATH="$PWD/{folder}/bin:$PATH"'
 
-    A working directory is entered in a subshell-free way: the first line is a `cd`.
-    """
+
+def command(job: Job) -> list[str]:
+    """The job's own lines, after `prepare`; empty for actions that a target does in its own way."""
     action = job.action
-    lines: list[str] = []
-    if job.working_directory:
-        lines.append(f"cd {literal(job.working_directory)}")
+    enter = _enter(job)
     if isinstance(action, Script):
-        lines.append(shell_text(action.lines))
-    elif isinstance(action, Exec):
-        lines.append(words(action.argv))
-    elif isinstance(action, Support):
-        lines.append(support(action))
-    else:
+        return [*enter, shell_text(action.lines)]
+    if isinstance(action, Exec):
+        return [*enter, words(action.argv)]
+    if isinstance(action, Support):
+        return [support(action)]
+    return []
+
+
+def _enter(job: Job) -> list[str]:
+    """The step from the folder where `prepare` ends to the job's own."""
+    here = prepared_folder(job)
+    there = job.working_directory or ""
+    return [] if here == there else [f"cd {literal(relpath(there or '.', here or '.'))}"]
+
+
+def prepared_folder(job: Job) -> str:
+    """The folder, from the root, in which `prepare` leaves the shell; "" is the root."""
+    environment = job.environment
+    if not isinstance(environment, Environment) or not (environment.installer or environment.setup):
+        return ""
+    return environment.working_directory or ""
+
+
+def working_folder(job: Job) -> str:
+    """The folder, from the root, in which a job's command runs; "" is the root."""
+    return "" if isinstance(job.action, Support) else job.working_directory or ""
+
+
+def gate(job: Job) -> list[str]:
+    """The line that judges a job's objectives in the folder where its command ended; none without objectives."""
+    if not job.objectives:
         return []
-    return lines
+    from compiler.objective import argument
+
+    here = working_folder(job)
+    metrics = [output.path for output in job.outputs if isinstance(output, Artifact) and output.kind == "metrics"]
+    paths = "".join(" " + word(_from(path, here)) for path in metrics)
+    objectives = "".join(" " + literal(argument(objective)) for objective in job.objectives)
+    return [f'python3 -I -c "${script_variable("gate")}"{paths} --{objectives}']
+
+
+def _from(path: Text, folder: str) -> Text:
+    """A path from the root as seen from a folder."""
+    if not folder:
+        return path
+    first = path[0] if path and isinstance(path[0], str) else ""
+    if first.startswith(folder + "/"):
+        return (first[len(folder) + 1 :], *path[1:])
+    return ("../" * (folder.count("/") + 1), *path)
 
 
 def support(action: Support) -> str:
     """One of headrace's own scripts: its text stands in a variable, its arguments are exact words."""
     arguments = "".join(" " + word(argument) for argument in action.arguments)
-    return f'python3 -c "${script_variable(action.script)}"{arguments}'
+    return f'python3 -I -c "${script_variable(action.script)}"{arguments}'
 
 
 def script_variable(name: str) -> str:

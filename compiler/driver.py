@@ -1,0 +1,339 @@
+"""From a manifest to files: read, lower, check what targets can do, emit, write. Takes targets, imports none."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from compiler import VERSION, codes
+from compiler.diagnostics import Sink
+from compiler.ir import Project, Settings
+from compiler.passes import Context, lower
+from compiler.repository import OutsideError, Repository
+from compiler.target import Document, check_support
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from compiler.frontends.base import FrontEnd
+    from compiler.target import Target
+
+MARK = "Compiled by headrace"
+HEAD_BYTES = 4096  # what a front end sees of a file to recognise it
+
+
+class Unit:
+    """One manifest (or module repository) and the front end that reads it."""
+
+    __slots__ = ("front_end", "path")
+
+    def __init__(self, front_end: FrontEnd, path: str) -> None:
+        self.front_end = front_end
+        self.path = path
+
+
+class OutputFile:
+    """A file as it is to be written. `path` is relative to the output root; `target` made it."""
+
+    __slots__ = ("path", "target", "text")
+
+    def __init__(self, path: str, text: str, target: str) -> None:
+        self.path = path
+        self.text = text
+        self.target = target
+
+
+class Difference:
+    """How a file on disk differs from what the manifest makes. `kind`: missing, differs or stale."""
+
+    __slots__ = ("kind", "path", "text")
+
+    def __init__(self, path: str, kind: str, text: str) -> None:
+        self.path = path
+        self.kind = kind
+        self.text = text
+
+
+class _Paused:
+    """Garbage collection switched off: building a large tree with it on takes three times as long."""
+
+    def __enter__(self) -> None:
+        self.was_on = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_error: object) -> None:
+        if self.was_on:
+            gc.enable()
+
+
+def find(repository: Repository, folder: str, front_ends: Iterable[FrontEnd]) -> list[Unit]:
+    """The manifests that are found by themselves in a folder (relative to the root)."""
+    return [Unit(front_end, path) for front_end in front_ends for path in front_end.discover(repository, folder)]
+
+
+def recognise(repository: Repository, path: str, front_ends: Iterable[FrontEnd], sink: Sink) -> Unit | None:
+    """The front end that knows a file given by path."""
+    try:
+        with open(repository.path(path), "rb") as file:
+            head = file.read(HEAD_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        sink.report(codes.UNREADABLE, f"{path} can't be read: {reason.lower()}")
+        return None
+    known = list(front_ends)
+    for front_end in known:
+        if front_end.sniff(path, head):
+            return Unit(front_end, path)
+    names = ", ".join(front_end.NAME for front_end in known)
+    sink.report(codes.NOT_A_MANIFEST, f"no dialect knows {path}", notes=(f"headrace reads {names}",))
+    return None
+
+
+def load(unit: Unit, repository: Repository, sink: Sink) -> Project | None:
+    """Read a unit; what is wrong goes to the sink and what could be read comes back."""
+    with _Paused():
+        return unit.front_end.read(unit.path, repository, sink)
+
+
+def lowered(project: Project, repository: Repository, sink: Sink) -> Project:
+    """A project as targets see it."""
+    with _Paused():
+        return lower(project, Context(repository, sink))
+
+
+def settings_of(project: Project, target: Target) -> Settings:
+    """What the manifest says about a target; nothing when it says nothing."""
+    found = (settings for settings in project.settings if settings.target == target.NAME)
+    return next(found, None) or Settings(target=target.NAME)
+
+
+def emit(
+    project: Project, targets: Sequence[Target], sink: Sink, allowed: frozenset[str] = frozenset()
+) -> list[OutputFile]:
+    """The files of a lowered project for some targets. With errors in the sink nothing is emitted."""
+    files: list[OutputFile] = []
+    for target in targets:
+        check_support(target, project, sink, allowed)
+    if sink.failed:
+        return []
+    with _Paused():
+        for target in targets:
+            for document in target.emit(project, settings_of(project, target), sink):
+                files.append(OutputFile(document.path, text_of(document, project), target.NAME))
+        files.extend(_rendered(project))
+    _check_paths(files, sink)
+    return [] if sink.failed else files
+
+
+def header(project: Project) -> str:
+    """The first line of every compiled file. No hash and no date: a small edit must stay a small difference."""
+    command = "headrace compile" if project.manifest == "headrace.yaml" else f"headrace compile {project.manifest}"
+    return f"{MARK} {VERSION} from {project.manifest}. Do not edit: change the manifest, then run `{command}`."
+
+
+def text_of(document: Document, project: Project) -> str:
+    """A document's text under its header."""
+    if document.text is not None:
+        return document.text
+    from compiler.yamlwriter import comment_lines, write_documents
+
+    return comment_lines(header(project)) + write_documents(list(document.documents))
+
+
+def _rendered(project: Project) -> Iterator[OutputFile]:
+    for rendered in project.rendered:
+        document = Document(path=rendered.path, documents=rendered.documents)
+        yield OutputFile(rendered.path, text_of(document, project), "")
+
+
+def _check_paths(files: list[OutputFile], sink: Sink) -> None:
+    seen: dict[str, OutputFile] = {}
+    for file in files:
+        other = seen.setdefault(file.path, file)
+        if other is not file:
+            who = f"{other.target or 'deploy'} and {file.target or 'deploy'}"
+            sink.report(codes.SEVERAL_OUTPUTS, f"{file.path} is written twice, by {who}")
+
+
+def is_ours(text: str) -> bool:
+    """Whether a file's first line is headrace's header."""
+    return text[:300].split("\n", 1)[0].lstrip("#/<!- ").startswith(MARK)
+
+
+def write(files: Sequence[OutputFile], root: str, sink: Sink, force: bool = False) -> list[str]:
+    """Write all files or none; gives the paths that changed.
+
+    Every file is written beside its place under a temporary name first. Only when all of them stand there complete
+    are they renamed, one atomic step each; a file that can't be renamed puts the earlier ones back. A file without
+    headrace's header is never overwritten unless `force` says so.
+    """
+    output = Repository(root)
+    changed = [file for file in files if _is_change(file, output, sink, force)]
+    if sink.failed:
+        return []
+    staged: list[tuple[str, str]] = []
+    try:
+        for file in changed:
+            staged.append(_stage(output.path(file.path), file.text))
+    except (OSError, OutsideError) as error:
+        _discard(staged)
+        sink.report(codes.UNWRITABLE, f"{file.path} can't be written: {_reason(error)}")
+        return []
+    except BaseException:
+        _discard(staged)
+        raise
+    return _commit(staged, changed, sink)
+
+
+def _is_change(file: OutputFile, output: Repository, sink: Sink, force: bool) -> bool:
+    try:
+        path = output.path(file.path)
+        with open(path, encoding="utf-8", newline="") as existing:
+            text = existing.read()
+    except FileNotFoundError:
+        return True
+    except OutsideError as error:
+        sink.report(codes.OUTSIDE, str(error))
+        return False
+    except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, UnicodeDecodeError) and force:
+            return True
+        sink.report(codes.UNWRITABLE, f"{file.path} can't be replaced: {_reason(error)}")
+        return False
+    if text == file.text:
+        return False
+    if not force and not is_ours(text):
+        sink.report(
+            codes.HAND_WRITTEN,
+            f"{file.path} was not written by headrace",
+            help="move it away, or say --force to overwrite it",
+        )
+        return False
+    return True
+
+
+def _reason(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def _stage(path: str, text: str) -> tuple[str, str]:
+    """Write the text under a temporary name beside its place; gives (temporary, path)."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f".{os.path.basename(path)}.headrace-{os.getpid()}")
+    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else None
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            os.chmod(temporary, mode)
+    except BaseException:
+        _discard([(temporary, path)])
+        raise
+    return temporary, path
+
+
+def _discard(staged: list[tuple[str, str]]) -> None:
+    for temporary, _ in staged:
+        try:
+            os.unlink(temporary)
+        except FileNotFoundError:
+            continue
+
+
+def _commit(staged: list[tuple[str, str]], changed: list[OutputFile], sink: Sink) -> list[str]:
+    """Rename all; where one can't be, the earlier ones get back what they held."""
+    done: list[tuple[str, bytes | None]] = []
+    for temporary, path in staged:
+        try:
+            before = _bytes(path)
+            os.replace(temporary, path)
+        except OSError as error:
+            _restore(done)
+            _discard(staged)
+            sink.report(codes.UNWRITABLE, f"{path} can't be written: {_reason(error)}")
+            return []
+        done.append((path, before))
+    return [file.path for file in changed]
+
+
+def _bytes(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _restore(done: list[tuple[str, bytes | None]]) -> None:
+    for path, before in reversed(done):
+        if before is None:
+            os.unlink(path)
+        else:
+            with open(path, "wb") as file:
+                file.write(before)
+
+
+def drift(files: Sequence[OutputFile], root: str, folders: Sequence[str] = ()) -> list[Difference]:
+    """Where the files on disk differ from what the manifest makes, stale ones below `folders` too."""
+    output = Repository(root)
+    found: list[Difference] = []
+    expected = {file.path for file in files}
+    for file in files:
+        try:
+            with open(output.path(file.path), encoding="utf-8", errors="replace", newline="") as existing:
+                text = existing.read()
+        except (OSError, OutsideError):
+            found.append(Difference(file.path, "missing", _diff("", file.text, file.path)))
+            continue
+        if text != file.text:
+            found.append(Difference(file.path, "differs", _diff(text, file.text, file.path)))
+    manifests = {line for file in files for line in [_manifest_of(file.text)] if line}
+    for path in stale(output, expected, manifests, folders):
+        found.append(Difference(path, "stale", f"{path}: no manifest makes this file any more\n"))
+    return found
+
+
+def stale(output: Repository, expected: set[str], manifests: set[str], folders: Sequence[str]) -> list[str]:
+    """Compiled files of these manifests, below these folders, that are not expected any more."""
+    found = []
+    for folder in sorted(set(folders)):
+        for path in _files_below(output, folder):
+            if path in expected or not path.endswith((".yml", ".yaml")):
+                continue
+            try:
+                with open(output.path(path), encoding="utf-8", errors="replace") as file:
+                    first = file.readline()
+            except (OSError, OutsideError):
+                continue
+            if is_ours(first) and _manifest_of(first) in manifests:
+                found.append(path)
+    return found
+
+
+def _files_below(output: Repository, folder: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(output.path(folder)))
+    except (OSError, OutsideError):
+        return []
+    return [f"{folder}/{name}".removeprefix("/") for name in names]
+
+
+def _manifest_of(text: str) -> str | None:
+    """The manifest that a header names."""
+    first = text.split("\n", 1)[0]
+    if MARK not in first or " from " not in first:
+        return None
+    return first.split(" from ", 1)[1].split(". Do not edit", 1)[0]
+
+
+def _diff(old: str, new: str, path: str) -> str:
+    from difflib import unified_diff
+
+    lines = unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path} (from the manifest)"
+    )
+    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)

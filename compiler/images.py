@@ -1,0 +1,30 @@
+"""The one table of images that Python environments run in, on every target alike.
+
+CPU images come by installer: uv's own image brings uv and Python, the others start from Python's slim image. A job
+that asks for a GPU runs in an image with NVIDIA's run-time libraries, where Python comes from the distribution or from uv.
+Images are written with an exact version; `headrace pin` adds digests where a registry answers.
+"""
+
+from __future__ import annotations
+
+UV_VERSION = "0.13.8"
+DEFAULT_PYTHON = "3.12"
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+BUILDKIT = "moby/buildkit:v0.32.2-rootless"
+
+
+def python_image(version: str, installer: str | None) -> str:
+    """The CPU image for a Python version (`3.12`, or exact: `3.12.4`) and an installer."""
+    if installer == "uv":
+        return f"ghcr.io/astral-sh/uv:{UV_VERSION}-python{_minor(version)}-bookworm-slim"
+    if installer == "conda":
+        return "docker.io/condaforge/miniforge3:25.3.1-0"
+    return f"python:{version}-slim-bookworm"
+
+
+def _minor(version: str) -> str:
+    """uv's images are tagged by minor version; uv itself fetches an exact one that the project asks for."""
+    return ".".join(version.split(".")[:2])
+
+
+HELPER = python_image(DEFAULT_PYTHON, None)  # runs headrace's own scripts where a job brings no image

@@ -1,0 +1,58 @@
+"""What a front end read, lowered step by step to pipelines of jobs that targets can write.
+
+A pass is a function from a project to a project, in a file of its own; PASSES is their order. Passes report what is
+wrong and go on with what is left, so that all faults come out in one go.
+"""
+
+from __future__ import annotations
+
+from compiler.ir import Project
+from compiler.passes import (
+    conditions,
+    datasets,
+    defaults,
+    edges,
+    entries,
+    environments,
+    gates,
+    graphs,
+    matrices,
+    models,
+    pipelines,
+    references,
+    services,
+    templates,
+)
+from compiler.passes.context import Context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PASSES: tuple[Callable[[Project, Context], Project], ...] = (
+    templates.resolve_templates,
+    models.lower_models,
+    services.lower_services,
+    environments.resolve_environments,
+    references.check_references,
+    datasets.lower_datasets,
+    matrices.check_matrices,
+    edges.resolve_edges,
+    environments.place_unused_builds,
+    entries.lower_entries,
+    conditions.resolve_conditions,
+    graphs.check_cycles,
+    defaults.fill_defaults,
+    pipelines.assemble_pipelines,
+    gates.lower_gates,
+)
+
+
+def lower(project: Project, context: Context) -> Project:
+    """Run every pass in order."""
+    for step in PASSES:
+        project = step(project, context)
+    return project
+
+
+__all__ = ["PASSES", "Context", "lower"]

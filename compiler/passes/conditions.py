@@ -1,0 +1,69 @@
+"""Conditions: what they name is there, and the events on which a job does not run unless it says so."""
+
+from __future__ import annotations
+
+from compiler import codes
+from compiler.ir import Compare, Job, Matches, Parameter, Project, Truth, walk
+from compiler.passes.context import Context, over_groups
+from compiler.passes.environments import NOT_A_CHANGE_REQUEST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.source import Origin
+
+SUBJECTS = ("event", "branch", "tag")
+
+
+def resolve_conditions(project: Project, context: Context) -> Project:
+    parameters = {parameter.name: parameter for parameter in project.parameters}
+    for pipeline in project.pipelines:
+        parameters |= {parameter.name: parameter for parameter in pipeline.parameters}
+
+    def change(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        for job in jobs:
+            if job.condition is not None:
+                _check(job, parameters, context)
+        return tuple(_resolved(job, context) for job in jobs)
+
+    return over_groups(project, change)
+
+
+def _check(job: Job, parameters: dict[str, Parameter], context: Context) -> None:
+    assert job.condition is not None
+    for node in walk(job.condition):
+        if not isinstance(node, (Compare, Matches, Truth)) or not node.subject.startswith("parameters."):
+            continue
+        name = node.subject.removeprefix("parameters.")
+        at = node.origin or job.origin
+        parameter = parameters.get(name)
+        if parameter is None:
+            context.unknown(codes.UNKNOWN_PARAMETER, "a parameter of this manifest", name, parameters, at, "when")
+        elif isinstance(node, Truth) and parameter.type != "bool":
+            message = f'"{name}" is of type {parameter.type}: compare it with a value'
+            context.sink.report(codes.BAD_CONDITION, message, at, field="when")
+        elif isinstance(node, Compare):
+            _check_values(node, parameter, at, context)
+
+
+def _check_values(node: Compare, parameter: Parameter, at: Origin | None, context: Context) -> None:
+    known = {"choice": parameter.choices, "bool": ("true", "false")}.get(parameter.type)
+    if known is None:
+        return
+    for value in node.values:
+        if value not in known:
+            what = f'a value of the parameter "{parameter.name}"'
+            context.unknown(codes.NEVER_TRUE, what, value, known, node.origin or at, "when")
+
+
+def _resolved(job: Job, context: Context) -> Job:
+    """A GPU job without `when` does not run on change requests."""
+    accelerated = job.resources is not None and job.resources.accelerator is not None
+    if job.condition is not None or not accelerated:
+        return job
+    context.sink.report(
+        codes.GPU_ON_CHANGE_REQUEST,
+        f'"{job.name}" asks for a GPU and has no `when`: it does not run on change requests',
+        job.origin,
+        help="say `when` to decide it yourself",
+    )
+    return job.replace(condition=NOT_A_CHANGE_REQUEST)

@@ -1,0 +1,64 @@
+"""What every pass works with, and the few operations that they share."""
+
+from __future__ import annotations
+
+from compiler.diagnostics import Code, Label, Sink, suggest
+from compiler.ir import Job, Project, Ref
+from compiler.source import Origin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Protocol
+
+    from compiler.ir import Text
+    from compiler.source import Source
+
+    class Files(Protocol):
+        """The part of a repository that passes read."""
+
+        def exists(self, path: str) -> bool: ...
+        def is_file(self, path: str) -> bool: ...
+        def source(self, path: str, sink: Sink) -> Source | None: ...
+
+
+class Context:
+    """The findings of a run, and the files that the manifest lies among."""
+
+    __slots__ = ("files", "sink")
+
+    def __init__(self, files: Files, sink: Sink) -> None:
+        self.files = files
+        self.sink = sink
+
+    def unknown(
+        self, code: Code, what: str, name: str, known: Iterable[str], at: Origin | None, field: str | None = None
+    ) -> None:
+        """Report a name that does not exist, with the nearest one that does."""
+        known = list(known)
+        near = suggest(name, known)
+        notes = () if near or not known else (f"there is {', '.join(sorted(known)[:12])}",)
+        self.sink.report(code, f'"{name}" is not {what}', at, field=field, suggestion=near, notes=notes)
+
+
+def over_groups(project: Project, change: Callable[[tuple[Job, ...]], tuple[Job, ...]]) -> Project:
+    """Apply a change to every group of jobs that know one another: the project's pool, and each pipeline's own jobs."""
+    pipelines = tuple(
+        pipeline.replace(jobs=change(pipeline.jobs)) if pipeline.jobs else pipeline for pipeline in project.pipelines
+    )
+    return project.replace(jobs=change(project.jobs) if project.jobs else project.jobs, pipelines=pipelines)
+
+
+def named(text: Text) -> str:
+    """Text as a message shows it, holes in the manifest's spelling."""
+    return "".join(piece if isinstance(piece, str) else hole(piece) for piece in text)
+
+
+def hole(ref: Ref) -> str:
+    inner = f"{ref.kind}.{ref.name}" + (f".{ref.member}" if ref.member else "")
+    return "{{ " + inner + " }}"
+
+
+def labels(*places: tuple[Origin | None, str]) -> tuple[Label, ...]:
+    """Labels for the places that are known."""
+    return tuple(Label(origin.span(), message) for origin, message in places if origin is not None)

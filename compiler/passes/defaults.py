@@ -1,0 +1,63 @@
+"""What the manifest left open and every target needs: time limits, folders, variables, sizes."""
+
+from __future__ import annotations
+
+from compiler import codes
+from compiler.ir import Amounts, Environment, EnvVar, Job, Project, Resources, Retry
+from compiler.passes.context import Context, over_groups
+
+TIMEOUT_SECONDS = 3600
+
+
+def fill_defaults(project: Project, context: Context) -> Project:
+    return over_groups(project, lambda jobs: tuple(_filled(job, project, context) for job in jobs))
+
+
+def _filled(job: Job, project: Project, context: Context) -> Job:
+    accelerated = job.resources is not None and job.resources.accelerator is not None
+    if job.timeout is None and accelerated:
+        context.sink.report(
+            codes.GPU_WITHOUT_TIMEOUT,
+            f'"{job.name}" asks for a GPU without a timeout: it is ended after one hour',
+            job.origin,
+            help="say `timeout`, such as 4h30m",
+        )
+    environment = job.environment
+    if isinstance(environment, Environment) and environment.working_directory is None and project.folder:
+        environment = environment.replace(working_directory=project.folder)
+    folder = job.working_directory if job.working_directory is not None else project.folder or None
+    return job.replace(
+        timeout=job.timeout if job.timeout is not None else TIMEOUT_SECONDS,
+        run_on=job.run_on or "success",
+        working_directory=folder,
+        environment=environment,
+        env=united(project.env, job.env),
+        resources=_resources(job.resources),
+        retry=_retry(job.retry),
+        needs=tuple(
+            need.replace(artifacts=need.artifacts is not False, optional=bool(need.optional), legs=need.legs or "all")
+            for need in job.needs
+        ),
+    )
+
+
+def united(*layers: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:
+    """Variables of several layers, the last one winning, each at the place where it was first said."""
+    found: dict[str, EnvVar] = {}
+    for layer in layers:
+        for variable in layer:
+            found[variable.name] = variable
+    return tuple(found.values())
+
+
+def _resources(resources: Resources | None) -> Resources | None:
+    """The shared memory of a GPU job is half of its memory unless it is said."""
+    if resources is None or resources.accelerator is None or resources.shm is not None:
+        return resources
+    amounts: Amounts | None = resources.limit or resources.request
+    memory = amounts.memory if amounts is not None else None
+    return resources if memory is None else resources.replace(shm=memory // 2)
+
+
+def _retry(retry: Retry | None) -> Retry | None:
+    return None if retry is None or retry.max == 0 else retry

@@ -1,0 +1,122 @@
+"""Checks that become jobs of their own: parameters by the first job, objectives where a job's image may lack Python.
+
+A gate runs in headrace's helper image. It needs the job whose metrics it reads, and who needed that job needs the
+gate as well, so that nothing goes on after an objective was missed.
+"""
+
+from __future__ import annotations
+
+import json
+
+from compiler.ir import Artifact, Environment, Job, Need, Parameter, Pipeline, Project, Ref, Support
+from compiler.matrix import legs
+from compiler.passes.context import Context
+
+CHECK = "check-parameters"
+
+
+def lower_gates(project: Project, context: Context) -> Project:
+    del context  # nothing to report
+    pipelines = tuple(_with_check(_with_gates(pipeline)) for pipeline in project.pipelines)
+    return project.replace(pipelines=pipelines)
+
+
+def _with_gates(pipeline: Pipeline) -> Pipeline:
+    gated = {job.name: f"{job.name}-gate" for job in pipeline.jobs if _wants_gate(job)}
+    if not gated:
+        return pipeline
+    jobs: list[Job] = []
+    for job in pipeline.jobs:
+        needs = tuple(
+            Need(job=gated[need.job], artifacts=False, optional=need.optional, legs="all", origin=need.origin)
+            for need in job.needs
+            if need.job in gated
+        )
+        jobs.append(job.replace(needs=(*job.needs, *needs), objectives=() if job.name in gated else job.objectives))
+        if job.name in gated:
+            jobs.append(_gate(job, gated[job.name]))
+    return pipeline.replace(jobs=tuple(jobs))
+
+
+def _wants_gate(job: Job) -> bool:
+    """Objectives, and an image whose Python is not known: no Python environment, or one that says nothing of it."""
+    if not job.objectives:
+        return False
+    environment = job.environment
+    return not isinstance(environment, Environment) or environment.python is None
+
+
+def _gate(job: Job, name: str) -> Job:
+    from compiler.objective import argument as argument_of
+    from compiler.passes.edges import concrete
+
+    paths = dict.fromkeys(
+        concrete(output.path, leg)
+        for output in job.outputs
+        if isinstance(output, Artifact) and output.kind == "metrics"
+        for leg in legs(job.matrix)
+    )
+    objectives = tuple((argument_of(objective),) for objective in job.objectives)
+    arguments = (*((path,) for path in paths), ("--",), *objectives)
+    return Job(
+        name=name,
+        action=Support(script="gate", arguments=arguments),
+        needs=(Need(job=job.name, artifacts=True, optional=False, legs="all", origin=job.origin),),
+        run_on="success",
+        timeout=600,
+        condition=job.condition,
+        allow_failure=job.allow_failure,
+        origin=job.origin,
+    )
+
+
+def _with_check(pipeline: Pipeline) -> Pipeline:
+    """One first job that all others wait for, where a value given by hand can be wrong."""
+    checked = [parameter for parameter in pipeline.parameters if _is_checkable(parameter)]
+    if not checked or not pipeline.jobs:
+        return pipeline
+    taken = {job.name for job in pipeline.jobs}
+    name = CHECK
+    while name in taken:
+        name += "-"
+    check = Job(
+        name=name,
+        action=Support(
+            script="check_parameters",
+            arguments=((json.dumps([_spec(parameter) for parameter in checked], ensure_ascii=False),),),
+            refs=tuple(Ref(kind="parameters", name=parameter.name) for parameter in checked),
+        ),
+        run_on="success",
+        timeout=600,
+        origin=checked[0].origin,
+    )
+    first = Need(job=name, artifacts=False, optional=False, legs="all")
+    jobs = tuple(job if job.needs else job.replace(needs=(first,)) for job in pipeline.jobs)
+    return pipeline.replace(jobs=(check, *jobs))
+
+
+def _is_checkable(parameter: Parameter) -> bool:
+    return parameter.type != "string" or bool(parameter.required)
+
+
+def _spec(parameter: Parameter) -> dict[str, object]:
+    """What targets/runtime/check_parameters.py takes; nothing said stays unsaid."""
+    spec: dict[str, object] = {
+        "name": parameter.name,
+        "env": parameter_variable(parameter.name),
+        "type": parameter.type,
+    }
+    if parameter.choices:
+        spec["choices"] = list(parameter.choices)
+    if parameter.minimum is not None:
+        spec["minimum"] = parameter.minimum
+    if parameter.maximum is not None:
+        spec["maximum"] = parameter.maximum
+    if parameter.required:
+        spec["required"] = True
+    return spec
+
+
+def parameter_variable(name: str) -> str:
+    """The variable that carries a parameter, on every target."""
+    return "HEADRACE_PARAM_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in name).upper()

@@ -1,0 +1,64 @@
+"""Rules of matrices: a matrix has a leg, holes name its axes, and the legs that needs pick are there."""
+
+from __future__ import annotations
+
+from compiler import codes
+from compiler.ir import Job, Need, Project
+from compiler.matrix import axes, legs
+from compiler.passes.context import Context, over_groups
+
+
+def check_matrices(project: Project, context: Context) -> Project:
+    def check(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        by_name = {job.name: job for job in jobs}
+        for job in jobs:
+            if job.matrix is not None:
+                _check_legs(job, context)
+            for need in job.needs:
+                if need.job in by_name and need.legs not in (None, "all"):
+                    _check_need(job, need, by_name[need.job], context)
+        return jobs
+
+    return over_groups(project, check)
+
+
+def _check_legs(job: Job, context: Context) -> None:
+    assert job.matrix is not None
+    at = job.matrix.origin or job.origin
+    if not legs(job.matrix):
+        context.sink.report(codes.EMPTY_MATRIX, f'the matrix of "{job.name}" has no leg', at)
+    whole = set(axes(job.matrix)) if job.matrix.axes else set()
+    for leg in job.matrix.include:
+        missing = sorted(whole - {name for name, _ in leg})
+        if missing:
+            message = f"an included leg is a whole leg: {', '.join(missing)} is missing"
+            context.sink.report(codes.EMPTY_MATRIX, message, at, field="include")
+    names = {name for name, _ in job.matrix.axes}
+    for excluded in job.matrix.exclude:
+        for name, value in excluded:
+            if name not in names:
+                context.unknown(codes.UNKNOWN_AXIS, "an axis of this matrix", name, names, at, "exclude")
+            elif value not in dict(job.matrix.axes)[name]:
+                known = dict(job.matrix.axes)[name]
+                context.unknown(codes.BAD_LEGS, f'a value of axis "{name}"', value, known, at, "exclude")
+
+
+def _check_need(job: Job, need: Need, needed: Job, context: Context) -> None:
+    at = need.origin or job.origin
+    if needed.matrix is None:
+        context.sink.report(codes.BAD_LEGS, f'"{needed.name}" has no matrix, so no legs to pick', at)
+        return
+    there = axes(needed.matrix)
+    if need.legs == "same":
+        if not set(axes(job.matrix)) & set(there):
+            message = f'"{job.name}" and "{needed.name}" share no axis, so no legs are the same'
+            context.sink.report(codes.BAD_LEGS, message, at)
+        return
+    assert isinstance(need.legs, tuple)
+    for name, value in need.legs:
+        if name not in there:
+            context.unknown(codes.UNKNOWN_AXIS, f'an axis of "{needed.name}"', name, there, at)
+            continue
+        values = list(dict.fromkeys(dict(leg).get(name, "") for leg in legs(needed.matrix)))
+        if value not in values:
+            context.unknown(codes.BAD_LEGS, f'a value of axis "{name}" of "{needed.name}"', value, values, at)

@@ -1,0 +1,132 @@
+"""Pipelines take their jobs from the project's pool, with all that those need, and get their triggers and parameters."""
+
+from __future__ import annotations
+
+from compiler import codes, graph
+from compiler.ir import (
+    NOTHING,
+    Call,
+    Job,
+    OnCall,
+    OnChangeRequest,
+    OnManual,
+    OnPush,
+    Parameter,
+    Pipeline,
+    Project,
+)
+from compiler.passes.context import Context
+from compiler.passes.defaults import united
+from compiler.passes.gates import parameter_variable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.ir import Trigger
+
+DEFAULT_TRIGGERS: tuple[Trigger, ...] = (OnPush(), OnChangeRequest(), OnManual())
+
+
+def assemble_pipelines(project: Project, context: Context) -> Project:
+    pool = {job.name: job for job in project.jobs}
+    needs = {name: [need.job for need in job.needs] for name, job in pool.items()}
+    given = project.pipelines or (Pipeline(name=project.name),)
+    pipelines = []
+    for pipeline in given:
+        jobs = (*pipeline.jobs, *_picked(pipeline, pool, needs, context))
+        pipelines.append(_assembled(pipeline, jobs, project, context))
+    _check_calls(pipelines, context)
+    _check_unused(project, pipelines, context)
+    return project.replace(pipelines=tuple(pipelines), jobs=NOTHING)
+
+
+def _picked(pipeline: Pipeline, pool: dict[str, Job], needs: dict[str, list[str]], context: Context) -> tuple[Job, ...]:
+    """The jobs that a pipeline lists (all, when it lists none and has none of its own), with all that they need."""
+    if pipeline.members is NOTHING:
+        return NOTHING if pipeline.jobs else tuple(pool.values())
+    for name in pipeline.members:
+        if name not in pool:
+            what = "a job of this manifest"
+            context.unknown(codes.UNKNOWN_JOB, what, name, pool, pipeline.origin, "jobs")
+    wanted = graph.reachable(needs, pipeline.members)
+    return tuple(job for name, job in pool.items() if name in wanted)
+
+
+def _assembled(pipeline: Pipeline, jobs: tuple[Job, ...], project: Project, context: Context) -> Pipeline:
+    if not jobs:
+        context.sink.report(codes.NOTHING_TO_DO, f'the pipeline "{pipeline.name}" has no job', pipeline.origin)
+    own = {parameter.name for parameter in pipeline.parameters}
+    inherited = tuple(parameter for parameter in project.parameters if parameter.name not in own)
+    parameters = (*inherited, *pipeline.parameters)
+    triggers = pipeline.triggers or DEFAULT_TRIGGERS
+    _check_required(pipeline, parameters, triggers, context)
+    _check_collisions(parameters, context)
+    jobs = tuple(job.replace(env=united(pipeline.env, job.env)) if pipeline.env else job for job in jobs)
+    return pipeline.replace(
+        jobs=jobs, members=NOTHING, parameters=parameters, triggers=triggers, env=united(project.env, pipeline.env)
+    )
+
+
+def _check_required(
+    pipeline: Pipeline, parameters: tuple[Parameter, ...], triggers: tuple[Trigger, ...], context: Context
+) -> None:
+    by_itself = [trigger for trigger in triggers if not isinstance(trigger, (OnManual, OnCall))]
+    for parameter in parameters:
+        if parameter.required and parameter.default is None and by_itself:
+            message = f'"{parameter.name}" is required, but "{pipeline.name}" also starts by itself'
+            context.sink.report(
+                codes.REQUIRED_PARAMETER,
+                message,
+                parameter.origin,
+                help="give it a default, or leave only `manual` and `call` in the pipeline's `on`",
+            )
+
+
+def _check_collisions(parameters: tuple[Parameter, ...], context: Context) -> None:
+    variables: dict[str, Parameter] = {}
+    for parameter in parameters:
+        other = variables.setdefault(parameter_variable(parameter.name), parameter)
+        if other.name != parameter.name:
+            message = f'"{other.name}" and "{parameter.name}" both become {parameter_variable(parameter.name)}'
+            context.sink.report(codes.NAME_COLLISION, message, parameter.origin)
+
+
+def _check_calls(pipelines: list[Pipeline], context: Context) -> None:
+    by_name = {pipeline.name: pipeline for pipeline in pipelines}
+    calls: dict[str, list[str]] = {}
+    for pipeline in pipelines:
+        for job in pipeline.jobs:
+            if not isinstance(job.action, Call):
+                continue
+            at = job.action.origin or job.origin
+            called = by_name.get(job.action.pipeline)
+            if called is None:
+                what = "a pipeline of this manifest"
+                context.unknown(codes.UNKNOWN_PIPELINE, what, job.action.pipeline, by_name, at)
+                continue
+            calls.setdefault(pipeline.name, []).append(called.name)
+            _check_call(job.action, called, context)
+    for cycle in graph.cycles({name: calls.get(name, []) for name in by_name}):
+        circle = " -> ".join([*cycle, cycle[0]])
+        context.sink.report(codes.CALL_CYCLE, f"pipelines call one another: {circle}", by_name[cycle[0]].origin)
+
+
+def _check_call(call: Call, called: Pipeline, context: Context) -> None:
+    if not any(isinstance(trigger, OnCall) for trigger in called.triggers):
+        message = f'"{called.name}" can\'t be called: its `on` has no `call`'
+        context.sink.report(codes.WRONG_CALL, message, call.origin)
+    known = {parameter.name: parameter for parameter in called.parameters}
+    given = {variable.name for variable in call.parameters}
+    for name in sorted(given - known.keys()):
+        context.unknown(codes.WRONG_CALL, f'a parameter of "{called.name}"', name, known, call.origin)
+    for parameter in called.parameters:
+        if parameter.required and parameter.default is None and parameter.name not in given:
+            message = f'"{called.name}" requires the parameter "{parameter.name}"'
+            context.sink.report(codes.WRONG_CALL, message, call.origin)
+
+
+def _check_unused(project: Project, pipelines: list[Pipeline], context: Context) -> None:
+    """A job that is in no pipeline never runs."""
+    running = {job.name for pipeline in pipelines for job in pipeline.jobs}
+    for job in project.jobs:
+        if job.name not in running:
+            context.sink.report(codes.UNUSED, f'no pipeline runs "{job.name}"', job.origin)
