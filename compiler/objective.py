@@ -481,3 +481,19 @@ class _Parser:
             raise ObjectiveError("both sides are the same", 0)
         offsets = [offset for _, offset in self.places]
         _dimension(list(zip(leaves(objective), offsets, strict=True)))
+
+
+def argument(objective: Objective) -> str:
+    """The objective as one argument of the gate: its text where it is `metric operator number`, else its data."""
+    import json
+
+    simple = (
+        isinstance(objective.left, Metric)
+        and not objective.left.slice
+        and not objective.left.baseline
+        and isinstance(objective.right, Number)
+        and objective.right.unit is None
+        and objective.tolerance is None
+        and all(c.isalnum() or c in "_./-" for c in objective.left.name)
+    )
+    return text(objective) if simple else json.dumps(as_json(objective), ensure_ascii=False)

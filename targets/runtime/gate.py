@@ -2,7 +2,7 @@
 
 gate.py METRICS.json... [--baseline FILE] [--summary FILE] -- OBJECTIVE...
 
-An objective is JSON as the compiler writes it: [text, operator, left, right, tolerance?]; an operand is {"metric",
+An objective is `metric operator number`, or JSON as the compiler writes it: [text, operator, left, right, tolerance?]; an operand is {"metric",
 "slice", "baseline", "scale"}, {"number", "scale"}, ["-", a, b] or ["abs", a]. Metrics are flat or nested JSON, or
 lists of {key, value, slice}; numbers may be text. All is compared exactly; what is not a number never passes.
 """
@@ -22,6 +22,7 @@ from typing import Any
 from targets.runtime.problem import DataError, UsageError, finish, parsed, quoted, say
 
 NUMBER = re.compile(r"[+-]?([0-9]{1,1000}(\.[0-9]{0,1000})?|\.[0-9]{1,1000})([eE][+-]?[0-9]{1,3})?")
+SIMPLE = re.compile(r"([\w./-]+) (>=|<=|>|<|==|!=) ([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)")
 AS_TEXT: dict[str, Any] = {"parse_int": str, "parse_float": str, "parse_constant": str}
 
 
@@ -138,6 +139,13 @@ def summarise(file: str, rows: list[tuple[str, str, bool]]) -> None:
         stream.write("\n".join(lines) + "\n")
 
 
+def objective(text: str) -> Any:
+    simple = SIMPLE.fullmatch(text)
+    if not simple:
+        return parsed(text, "an objective")
+    return [text, simple[2], {"metric": simple[1]}, {"number": simple[3]}]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="gate", allow_abbrev=False)
     parser.add_argument("--baseline", action="append", default=[])
@@ -145,7 +153,7 @@ def main() -> int:
     parser.add_argument("metrics", nargs="+")
     split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     options = parser.parse_args(sys.argv[1:split])
-    objectives = [parsed(text, "an objective") for text in sys.argv[split + 1 :]]
+    objectives = [objective(text) for text in sys.argv[split + 1 :]]
     if not objectives:
         raise UsageError("no objective is given: they stand after --")
     gate = Gate(metrics_in(options.metrics), metrics_in(options.baseline))
