@@ -149,7 +149,7 @@ def test_missing_file_fails_even_where_another_holds_the_metric(job: Job) -> Non
     )
 
 
-@pytest.mark.parametrize("objective", ["accuracy >= 1", "{", "[]", "3", '["a", "~", {"metric": "a"}, {"number": "1"}]'])
+@pytest.mark.parametrize("objective", ["accuracy => 1", "{", "[]", "3", '["a", "~", {"metric": "a"}, {"number": "1"}]'])
 def test_objectives_that_no_compiler_wrote_are_misuse(job: Job, objective: str) -> None:
     job.write("metrics.json", '{"a": 1}')
     assert job.run("gate", "metrics.json", "--", objective).returncode == 2
