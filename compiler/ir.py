@@ -272,7 +272,7 @@ class Script(Node):
     """Shell text. Lines run under `set -eu`. Holes are variables: the front end has checked that a shell expands them."""
 
     lines: Text
-    shell: Literal["sh", "bash"] | None = None
+    shell: Literal["sh", "bash"] | None = None  # set by passes from the job's
 
 
 class Exec(Node):
@@ -282,7 +282,10 @@ class Exec(Node):
 
 
 class Argument(Node):
-    """One `with:` entry of an entry point. `values` has several for a list; `flag` is set for a Boolean literal."""
+    """One `with:` entry of an entry point. `values` has several for a list; `flag` is set for a Boolean literal.
+
+    Listed without values it takes the axis or the parameter of its name.
+    """
 
     name: str
     values: tuple[Text, ...] = ()
@@ -300,7 +303,10 @@ class Entry(Node):
 
 
 class BuildImage(Node):
-    """Build an image and push it where `publish` says (never on a change request)."""
+    """Build an image and push it where `publish` says (never on a change request).
+
+    With an environment and an empty `build` it is that environment's: before the passes only.
+    """
 
     build: Build
     publish: Publish | None = None
@@ -526,6 +532,7 @@ class Job(Node):
     extends: str | None = None
     environment: Environment | str | None = None
     working_directory: str | None = None
+    shell: Literal["sh", "bash"] | None = None
     platform: str | None = None
     needs: tuple[Need, ...] = NOTHING
     run_on: Literal["success", "failure", "always"] | None = None
@@ -655,7 +662,7 @@ class Service(Node):
     env: tuple[EnvVar, ...] = NOTHING
     secrets: tuple[SecretUse, ...] = NOTHING
     health: str | None = None
-    smoke: Probe | None = None
+    smoke: Probe | Script | None = None
     deploy: Rollout | None = None
     needs: tuple[Need, ...] = NOTHING
 
@@ -727,6 +734,13 @@ class Settings(Node):
     include: tuple[str, ...] = NOTHING
 
 
+class Include(Node):
+    """Other manifests to compile with this one: a path or a glob from the repository's root."""
+
+    path: str
+    dialect: str | None = None
+
+
 class Rendered(Node):
     """A file that is rendered at compile time and committed: Kubernetes documents under deploy/. `documents` are data."""
 
@@ -744,6 +758,8 @@ class Project(Node):
     name: str
     manifest: str = ""  # the manifest's path from the repository's root
     folder: str = ""  # the manifest's folder from the repository's root, "" or "a/b"
+    requires: str | None = None  # the versions of headrace that may compile it, as written
+    manifests: tuple[Include, ...] = NOTHING
     jobs: tuple[Job, ...] = NOTHING  # the pool that pipelines pick from
     pipelines: tuple[Pipeline, ...] = NOTHING
     templates: tuple[Job, ...] = NOTHING
