@@ -66,7 +66,7 @@ def main() -> int:
     parser.add_argument("--on", default="failure")
     parser.add_argument("--exit-codes", default="")
     parser.add_argument("--timeout", type=float, default=0)
-    parser.add_argument("--grace", type=float, default=10)
+    parser.add_argument("--grace", type=float, default=30)
     parser.add_argument("--wait", type=float, default=0)
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()

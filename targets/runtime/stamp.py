@@ -40,9 +40,10 @@ def check(key: str, folder: str, paths: list[str]) -> int:
 
 
 def save(key: str, folder: str, paths: list[str]) -> int:
+    present = written(paths)
     os.makedirs(folder, exist_ok=True)
     stamp, held = os.path.join(folder, "stamp.json"), os.path.join(folder, "outputs.tar")
-    pack(held, written(paths))
+    pack(held, present)
     with open(stamp + ".partial", "w", encoding="utf-8") as stream:
         json.dump({"key": key, "paths": paths, "sha256": file_digest(held)}, stream)
         stream.flush()

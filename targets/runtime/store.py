@@ -15,17 +15,24 @@ import tempfile
 from typing import Any
 
 from targets.runtime.archive import entries, file_digest, pack, relative, replace, written
-from targets.runtime.blobs import blobs
+from targets.runtime.blobs import Cloud, Folder, blobs
 from targets.runtime.problem import DataError, UsageError, finish, quoted
+
+NAME = "outputs.tar"
+
+
+def held_at(url: str, sha256: str) -> Folder | Cloud:
+    """One folder for each content, so that to look for it never lists a whole store."""
+    return blobs(f"{url.rstrip('/')}/{sha256}")
 
 
 def put(options: argparse.Namespace, tar: str) -> None:
     paths = written(options.path, options.place)
     pack(tar, paths)
     sha256 = file_digest(tar)
-    place = blobs(options.url)
-    if f"{sha256}.tar" not in place.names():
-        place.put(tar, f"{sha256}.tar")
+    place = held_at(options.url, sha256)
+    if NAME not in place.names():
+        place.put(tar, NAME)
     files = [name for name in entries(paths) if os.path.islink(name) or not os.path.isdir(name)]
     reference = {
         "url": options.url,
@@ -60,10 +67,10 @@ def get(options: argparse.Namespace, tar: str) -> None:
     url, sha256 = reference["url"], reference["sha256"]
     if options.url and options.url != url:
         raise DataError(f"{quoted(options.reference)} refers to store {quoted(url)}, not to {quoted(options.url)}")
-    blobs(url).get(f"{sha256}.tar", tar)
-    held = file_digest(tar)
-    if held != sha256:
-        raise DataError(f"what store {quoted(url)} holds has sha256 {held}, not {sha256}")
+    held_at(url, sha256).get(NAME, tar)
+    found = file_digest(tar)
+    if found != sha256:
+        raise DataError(f"what store {quoted(url)} holds has sha256 {found}, not {sha256}")
     replace(tar, [relative(path) for path in reference["paths"]])
 
 
