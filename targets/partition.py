@@ -1,0 +1,74 @@
+"""Convex splitting of a job graph: parts of limited weight with no cycle between them.
+
+A target that can't hold a pipeline in one file splits its jobs by its own LIMITS, and orders the parts as their jobs
+are. Parts are cut from a topological order, so every edge between two parts leads forward: whatever lies on a path
+between two jobs of one part lies in that part or the path does not leave it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def split(
+    order: Sequence[str], needs: Mapping[str, Sequence[str]], weight: Mapping[str, int], limit: int
+) -> list[list[str]]:
+    """Cut jobs into as few parts as a topological order allows, of about the same weight, none above the limit.
+
+    `order` is that order (compiler.graph.order makes it), `needs` what each job needs (names that are not in `order`
+    are ignored), `weight` is not negative. Parts come in the order in which they may run; each keeps the given order.
+    Raises ValueError where a job alone is above the limit, or where `order` puts a job before one that it needs.
+    """
+    _check(order, needs, weight, limit)
+    parts = _cut(order, weight, limit)
+    return _cut(order, weight, _even(order, weight, limit, len(parts))) if len(parts) > 1 else parts
+
+
+def parts_needed(parts: Sequence[Sequence[str]], needs: Mapping[str, Sequence[str]]) -> list[list[int]]:
+    """For each part the numbers (from 0) of the earlier parts that its jobs need directly, ascending."""
+    part_of = {name: number for number, part in enumerate(parts) for name in part}
+    found = []
+    for number, part in enumerate(parts):
+        others = {part_of[need] for name in part for need in needs.get(name, ()) if need in part_of}
+        found.append(sorted(others - {number}))
+    return found
+
+
+def _check(order: Sequence[str], needs: Mapping[str, Sequence[str]], weight: Mapping[str, int], limit: int) -> None:
+    place = {name: at for at, name in enumerate(order)}
+    if len(place) != len(order):
+        raise ValueError("a name stands twice in the order")
+    for name in order:
+        if weight[name] > limit:
+            raise ValueError(f'"{name}" alone weighs {weight[name]}, the limit is {limit}')
+        for need in needs.get(name, ()):
+            if place.get(need, -1) >= place[name]:
+                raise ValueError(f'"{name}" stands before "{need}", which it needs')
+
+
+def _cut(order: Sequence[str], weight: Mapping[str, int], limit: int) -> list[list[str]]:
+    """Parts filled one after the other, each up to the limit: no cut of this order has fewer."""
+    parts: list[list[str]] = []
+    held = 0
+    for name in order:
+        if not parts or held + weight[name] > limit:
+            parts.append([])
+            held = 0
+        parts[-1].append(name)
+        held += weight[name]
+    return parts
+
+
+def _even(order: Sequence[str], weight: Mapping[str, int], limit: int, count: int) -> int:
+    """The smallest limit under which the order still falls into `count` parts (or the limit, where none does)."""
+    low = max(weight[name] for name in order)
+    high = limit
+    while low < high:
+        middle = (low + high) // 2
+        if len(_cut(order, weight, middle)) <= count:
+            high = middle
+        else:
+            low = middle + 1
+    return high
