@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from compiler.condition import Facts, evaluate, matches
+from compiler.ir import And, Changed, Compare, Matches, Not, Or, Truth
+from targets.runtime import decide as decide_script
 from tests.runtime_scripts import HOSTILE, Job, environment
+
+if TYPE_CHECKING:
+    from compiler.ir import Condition
 
 
 @pytest.fixture
@@ -67,10 +77,56 @@ FACTS = {
         (["matches", "branch", "feature/n**"], True),
         (["matches", "branch", "feature.new.model"], False),
         (["matches", "branch", "[f]eature/**"], False),
+        (["matches", "tag", "**"], False),
+        (["matches", "tag", ""], False),
     ],
 )
 def test_truth_table(job: Job, condition: Any, holds: bool) -> None:
     assert decide(job, condition, **FACTS) is holds
+
+
+def as_json(condition: Condition) -> list[Any]:
+    """A condition in the form that the script takes."""
+    if isinstance(condition, And | Or):
+        return [type(condition).__name__.lower(), *map(as_json, condition.terms)]
+    if isinstance(condition, Not):
+        return ["not", as_json(condition.term)]
+    if isinstance(condition, Changed):
+        return ["changed", list(condition.globs)]
+    if isinstance(condition, Matches):
+        return ["matches", condition.subject, condition.glob]
+    if isinstance(condition, Truth):
+        return ["true", condition.subject]
+    values = list(condition.values)
+    return [condition.operator, condition.subject, values if condition.operator == "in" else values[0]]
+
+
+WORDS = st.text("ab/*?.-", max_size=8)
+SUBJECTS = st.sampled_from(["event", "branch", "tag", "parameters.x"])
+CONDITIONS: st.SearchStrategy[Any] = st.recursive(
+    st.builds(Compare, subject=SUBJECTS, operator=st.sampled_from(["==", "!="]), values=st.tuples(WORDS))
+    | st.builds(Compare, subject=SUBJECTS, operator=st.just("in"), values=st.tuples(WORDS, WORDS))
+    | st.builds(Matches, subject=st.sampled_from(["branch", "tag"]), glob=WORDS)
+    | st.builds(Truth, subject=st.just("parameters.x")),
+    lambda inner: (
+        st.builds(And, terms=st.tuples(inner, inner))
+        | st.builds(Or, terms=st.tuples(inner, inner))
+        | st.builds(Not, term=inner)
+    ),
+)
+
+
+@given(CONDITIONS, WORDS, WORDS, WORDS, WORDS | st.just("true"))
+def test_decides_as_the_compiler_does(condition: Condition, event: str, branch: str, tag: str, value: str) -> None:
+    facts = Facts(event=event, branch=branch, tag=tag, parameters={"x": value})
+    env = {"EVENT": event, "GIT_BRANCH": branch, "GIT_TAG": tag, "PARAM_X": value}
+    with mock.patch.dict(os.environ, {f"HEADRACE_{name}": text for name, text in env.items()}):
+        assert decide_script.Decision().holds(as_json(condition)) is evaluate(condition, facts)
+
+
+@given(st.text("ab/*?.\\[^\n"), st.text("ab/.\\[^\n"))
+def test_globs_match_as_the_compilers_do(glob: str, text: str) -> None:
+    assert decide_script.matches(text, glob) is matches(glob, text)
 
 
 @pytest.mark.parametrize("branch", HOSTILE)

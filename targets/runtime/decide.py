@@ -97,7 +97,7 @@ class Decision:
         if operator == "in":
             return value in [text_of(literal) for literal in operands[1]]
         if operator == "matches":
-            return matches(value, operands[1])
+            return value != "" and matches(value, operands[1])
         raise UsageError(f"{quoted(operator)} is not an operator of a condition")
 
 
