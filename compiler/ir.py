@@ -38,14 +38,16 @@ _put = object.__setattr__
 class _NodeType(type):
     """Turns a class's annotations into slots and defaults. (38 dataclasses cost 34 ms at a cold start, these 1.)"""
 
-    defaults: dict[str, Any]
+    field_defaults: dict[str, Any]
 
     def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> _NodeType:
         own = {field: body.pop(field, _REQUIRED) for field in body.get("__annotations__", ())}
         body["__slots__"] = tuple(own)
         made = super().__new__(cls, name, bases, body)
-        inherited = {field: value for base in reversed(bases) for field, value in getattr(base, "defaults", {}).items()}
-        made.defaults = {**own, **inherited} if name != "Node" else own
+        inherited = {
+            field: value for base in reversed(bases) for field, value in getattr(base, "field_defaults", {}).items()
+        }
+        made.field_defaults = {**own, **inherited} if name != "Node" else own
         return made
 
 
@@ -56,9 +58,9 @@ class Node(metaclass=_NodeType):
 
     def __init__(self, **given: Any) -> None:
         cls = type(self)
-        values = {**cls.defaults, **given}
-        if len(values) != len(cls.defaults):
-            raise TypeError(f"{cls.__name__} has no {sorted(given.keys() - cls.defaults.keys())}")
+        values = {**cls.field_defaults, **given}
+        if len(values) != len(cls.field_defaults):
+            raise TypeError(f"{cls.__name__} has no {sorted(given.keys() - cls.field_defaults.keys())}")
         for name, value in values.items():
             if value is _REQUIRED:
                 raise TypeError(f"{cls.__name__} needs {name}")
@@ -86,12 +88,12 @@ class Node(metaclass=_NodeType):
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         cls = type(self)
-        return cls(**{**{name: getattr(self, name) for name in cls.defaults}, **changes})
+        return cls(**{**{name: getattr(self, name) for name in cls.field_defaults}, **changes})
 
 
 def fields(cls: type[Node]) -> tuple[str, ...]:
     """The names of a class's fields in order, without `origin`."""
-    return tuple(name for name in cls.defaults if name != "origin")
+    return tuple(name for name in cls.field_defaults if name != "origin")
 
 
 # ---------------------------------------------------------------------------------------------------------------- text
