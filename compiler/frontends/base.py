@@ -1,0 +1,40 @@
+"""What a front end is: a module that reads one dialect of manifest into a Project."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from compiler.diagnostics import Sink
+    from compiler.ir import Project
+    from compiler.source import Source
+else:
+    Protocol = object
+
+# The names that `targets:` may hold. The command line, which alone sees targets, sets it; empty: any name is taken.
+known_targets: tuple[str, ...] = ()
+
+
+class Files(Protocol):
+    """The part of a repository that front ends read. Paths are relative to its root."""
+
+    def exists(self, path: str) -> bool: ...
+    def is_file(self, path: str) -> bool: ...
+    def source(self, path: str, sink: Sink) -> Source | None: ...
+    def glob(self, pattern: str) -> list[str]: ...
+
+
+class FrontEnd(Protocol):
+    """The names that a front end's module offers. Its codes, if any, stand in its module `codes`."""
+
+    NAME: str
+
+    def sniff(self, path: str, head: str) -> bool:
+        """Whether a file looks like this dialect: by its path and its first 4 KiB, without a parser."""
+
+    def discover(self, repository: Files) -> list[str]:
+        """The manifests of this dialect that are found by themselves: paths from the root."""
+
+    def read(self, unit: str, repository: Files, sink: Sink) -> Project | None:
+        """What a manifest says. Faults go to the sink; None where nothing could be read."""

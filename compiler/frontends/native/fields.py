@@ -1,0 +1,447 @@
+"""How keys are read: a table for each kind of mapping, whose lines say which field a key fills and what reads it.
+
+A reading function takes a slot and the context, reports what is wrong, and gives the value or None. Tables are asked by
+what a mapping holds, so that a job pays for its own keys and not for all that there are.
+"""
+
+from __future__ import annotations
+
+from compiler import codes, reader
+from compiler.diagnostics import Code, Edit, Fix, Label, Sink, listed
+from compiler.source import Origin, Span
+from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias, TypeVar
+
+    from compiler.ir import Condition, EnvVar, Objective, Text
+
+    T = TypeVar("T")
+    Read: TypeAlias = "Callable[[Slot, Context], T | None]"
+    Table: TypeAlias = "dict[str, tuple[str, Callable[[Slot, Context], Any]]]"
+
+LONGEST_NAME = 255
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+_VARIABLE = _NAME - {"-"}
+
+
+class Context:
+    """What all readers of a manifest share: where findings go, and the folder that its paths are relative to."""
+
+    __slots__ = ("folder", "sink")
+
+    def __init__(self, sink: Sink, folder: str) -> None:
+        self.sink = sink
+        self.folder = folder
+
+
+def origin(slot: Slot) -> Origin:
+    """Where a thing is written: its node, or its slot where the node stands elsewhere (an alias) or is a scalar."""
+    value = slot.value
+    if not isinstance(value, str) and value.parent is slot.container and value.key == slot.key:
+        return value
+    return slot
+
+
+# ------------------------------------------------------------------------------------------------------------ mappings
+
+
+def section(
+    slot: Slot, context: Context, table: Table, what: str, required: tuple[str, ...] = ()
+) -> dict[str, Any] | None:
+    """The fields that a mapping's keys fill, with its origin; None where it is no mapping or lacks what it must have.
+
+    `what` is how messages call it: "a job".
+    """
+    node = reader.mapping(slot, context.sink)
+    if node is None:
+        return None
+    found: dict[str, Any] = {"origin": origin(slot)}
+    for entry in slots(node):
+        line = table.get(str(entry.key))
+        if line is None:
+            reader.unknown_key(str(entry.key), node, table, context.sink, what)
+            continue
+        value = line[1](entry, context)
+        if value is not None:
+            found[line[0]] = value
+    missing = [key for key in required if key not in node.entries]
+    for key in missing if not node.broken else ():
+        context.sink.report(codes.MISSING_KEY, f'{what} needs "{key}"', found["origin"])
+    return None if any(table[key][0] not in found for key in required) else found
+
+
+def exclusive(slot: Slot, context: Context, what: str, *keys: str) -> list[str]:
+    """The keys of these that a mapping has; more than one is an error."""
+    node = slot.value
+    if not isinstance(node, Mapping):
+        return []
+    given = [key for key in keys if key in node.entries]
+    if len(given) > 1:
+        first = Label(node.key_span(given[0]), "first here")
+        message = f'{what} takes one of {listed(keys)}, not "{given[0]}" and "{given[1]}"'
+        context.sink.report(codes.KEYS_EXCLUDE, message, node.key_span(given[1]), labels=(first,))
+    return given
+
+
+def missing_one(slot: Slot, context: Context, what: str, *keys: str) -> None:
+    """Report that a mapping has none of the keys of which it needs one."""
+    if isinstance(slot.value, Mapping) and not slot.value.broken:
+        context.sink.report(codes.MISSING_KEY, f"{what} needs one of {listed(keys)}", origin(slot))
+
+
+def named(slot: Slot, context: Context, read: Callable[[Slot, Context, str], T | None]) -> tuple[T, ...] | None:
+    """Every entry of a mapping from names to bodies."""
+    node = reader.mapping(slot, context.sink)
+    if node is None:
+        return None
+    found: list[T] = []
+    for entry in slots(node):
+        name = str(entry.key)
+        good = check_name(name, entry, context)
+        body = read(entry, context, name)
+        if body is not None and good:
+            found.append(body)
+    return tuple(found)
+
+
+def pairs(read: Read[T]) -> Callable[[Slot, Context], tuple[tuple[str, T], ...] | None]:
+    """A mapping as pairs in order."""
+
+    def read_pairs(slot: Slot, context: Context) -> tuple[tuple[str, T], ...] | None:
+        node = reader.mapping(slot, context.sink)
+        if node is None:
+            return None
+        found = ((str(entry.key), read(entry, context)) for entry in slots(node))
+        return tuple((key, value) for key, value in found if value is not None)
+
+    return read_pairs
+
+
+# --------------------------------------------------------------------------------------------------------------- lists
+
+
+def list_of(read: Read[T], least: int = 0) -> Callable[[Slot, Context], tuple[T, ...] | None]:
+    """A list, each item through a function; items with a fault are left out. One value without a list is an error."""
+
+    def read_list(slot: Slot, context: Context) -> tuple[T, ...] | None:
+        node = slot.value
+        if not isinstance(node, Sequence) or slot.tag is not None:
+            _no_list(slot, context)
+            return None
+        if len(node.items) < least:
+            context.sink.report(codes.EMPTY_VALUE, f'"{slot.key}" is an empty list', slot.key_span)
+            return None
+        found = (read(item, context) for item in items(node))
+        return tuple(item for item in found if item is not None)
+
+    return read_list
+
+
+def _no_list(slot: Slot, context: Context) -> None:
+    value, at = slot.value, slot.span_here
+    if isinstance(value, str) and slot.tag is None and not reader.is_null(value) and "\n" not in at.text:
+        fix = Fix("write a list", Edit(at, f"[{at.text}]"))
+        message = f'"{slot.key}" takes a list, not {reader.kind_of(value)}'
+        context.sink.report(codes.WRONG_TYPE, message, at, fix=fix, help=f"write [{at.text}]")
+        return
+    if slot.tag is not None or not isinstance(value, Sequence):
+        reader.sequence(slot, context.sink)
+
+
+# ------------------------------------------------------------------------------------------------------------- scalars
+
+
+def plain(slot: Slot, context: Context) -> str | None:
+    """Text as it is written, where no hole can stand."""
+    value = reader.text(slot, context.sink)
+    if value is not None and "{{" in value:
+        from compiler.text import first_hole, hole
+
+        found = first_hole(value)
+        if found is not None:
+            message = f'a hole can\'t stand here: "{hole(found)}"'
+            context.sink.report(codes.BAD_HOLE, message, slot.span_here)
+            return None
+    return value
+
+
+def filled(slot: Slot, context: Context) -> str | None:
+    """Plain text that is not empty."""
+    value = plain(slot, context)
+    if value is not None and not value.strip():
+        context.sink.report(codes.EMPTY_VALUE, f'"{slot.key}" is empty', slot.span_here)
+        return None
+    return value
+
+
+def holed(slot: Slot, context: Context) -> Text | None:
+    """Text with holes."""
+    value = reader.text(slot, context.sink)
+    if value is None:
+        return None
+    if "{{" not in value:
+        return (value,) if value else ()
+    from compiler import text
+
+    try:
+        return text.parse(value)
+    except text.HoleError as error:
+        at = within(slot, error.offset, error.length)
+        fix = Fix(f"write {error.suggestion}", Edit(at, error.suggestion)) if error.suggestion else None
+        sink = context.sink
+        sink.report(codes.BAD_HOLE, str(error), at, suggestion=error.suggestion, help=error.help, fix=fix)
+        return None
+
+
+def said(slot: Slot, context: Context) -> Text | None:
+    """Text with holes that is not empty."""
+    value = holed(slot, context)
+    if value is not None and not any(not isinstance(piece, str) or piece.strip() for piece in value):
+        context.sink.report(codes.EMPTY_VALUE, f'"{slot.key}" is empty', slot.span_here)
+        return None
+    return value
+
+
+def shell(slot: Slot, context: Context) -> Text | None:
+    """Shell text: its holes stand where a shell expands a variable."""
+    value = said(slot, context)
+    if value is None or len(value) < 2:  # a hole alone, or none
+        return value
+    from compiler.text import shell_faults
+
+    for fault in shell_faults(str(slot.value)):
+        at = within(slot, fault.offset, fault.length)
+        fix = Fix(fault.help, Edit(at, fault.fix)) if fault.fix else None
+        context.sink.report(codes.QUOTED_HOLE, fault.why, at, help=fault.help, fix=fix)
+    return value
+
+
+def within(slot: Slot, offset: int, length: int) -> Span:
+    """The span of a piece of a scalar's value: found again in the source, however the scalar is written."""
+    at, value = slot.span_here, str(slot.value)
+    piece, raw = value[offset : offset + length], at.text
+    if not piece or raw.count(piece) != value.count(piece):
+        return at
+    found = -1
+    for _ in range(value.count(piece, 0, offset) + 1):
+        found = raw.find(piece, found + 1)
+    return Span(at.source, at.start + found, at.start + found + length) if found >= 0 else at
+
+
+def boolean(slot: Slot, context: Context) -> bool | None:
+    return reader.boolean(slot, context.sink)
+
+
+def integer(minimum: int | None = None, maximum: int | None = None) -> Read[int]:
+    def read_integer(slot: Slot, context: Context) -> int | None:
+        return reader.integer(slot, context.sink, minimum, maximum)
+
+    return read_integer
+
+
+def choice(*values: str) -> Read[Any]:
+    def read_choice(slot: Slot, context: Context) -> str | None:
+        return reader.choice(slot, context.sink, values)
+
+    return read_choice
+
+
+def shaped(pattern: str, example: str) -> Read[str]:
+    """Text that matches a regular expression as a whole; messages show the example."""
+
+    def read_shaped(slot: Slot, context: Context) -> str | None:
+        from re import fullmatch
+
+        value = plain(slot, context)
+        if value is None or fullmatch(pattern, value):
+            return value
+        message = f'"{slot.key}" takes a value such as {example}, not {reader.shown(value)}'
+        context.sink.report(codes.WRONG_VALUE, message, slot.span_here)
+        return None
+
+    return read_shaped
+
+
+port = integer(1, 65535)
+platform = shaped(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?", "linux/arm64")
+
+
+def quantity(slot: Slot, context: Context) -> int | None:
+    """Nano units."""
+    from compiler.quantity import parse
+
+    return _parsed(slot, context, parse, codes.BAD_QUANTITY)
+
+
+def duration(slot: Slot, context: Context) -> int | None:
+    """Seconds, one at least."""
+    from compiler.duration import parse
+
+    seconds = _parsed(slot, context, parse, codes.BAD_DURATION)
+    if seconds == 0:
+        context.sink.report(codes.OUT_OF_RANGE, f'"{slot.key}" takes one second or more', slot.span_here)
+        return None
+    return seconds
+
+
+def objective(slot: Slot, context: Context) -> Objective | None:
+    from compiler.objective import parse
+
+    found = _parsed(slot, context, parse, codes.BAD_OBJECTIVE)
+    return None if found is None else found.replace(origin=slot)
+
+
+def condition(slot: Slot, context: Context) -> Condition | None:
+    """A condition; the globs of `changed` from the repository's root."""
+    from compiler import condition as conditions
+    from compiler.frontends.native.paths import PathError, from_root
+
+    found = _parsed(slot, context, conditions.parse, codes.BAD_CONDITION)
+    if found is None:
+        return None
+    try:
+        found = conditions.map_globs(found, lambda glob: from_root(glob, context.folder))
+    except PathError as error:
+        context.sink.report(codes.BAD_PATH, str(error), slot.span_here, help=error.help)
+        return None
+    return found.replace(origin=slot)
+
+
+def _parsed(slot: Slot, context: Context, parse: Callable[[str], T], code: Code) -> T | None:
+    """Text through a small language, its fault at the character where it can be found."""
+    value = reader.text(slot, context.sink)
+    if value is None:
+        return None
+    try:
+        return parse(value)
+    except ValueError as error:
+        report_parse(error, slot, context, code)
+        return None
+
+
+def report_parse(error: ValueError, slot: Slot, context: Context, code: Code) -> None:
+    at = slot.span_here
+    offset = getattr(error, "offset", None)
+    whole = str(slot.value)
+    length = 0 if offset is None else min(getattr(error, "length", 1), len(whole) - offset)
+    place = at if offset is None else within(slot, offset, length)
+    advice, near = getattr(error, "help", None), getattr(error, "suggestion", None)
+    if code is codes.BAD_OBJECTIVE:
+        advice, near = near, None  # an objective's is a sentence
+    fix = Fix(f"write {near}", Edit(at, _quoted_alike(at.text, near))) if near and "\n" not in at.text else None
+    context.sink.report(code, str(error), place, suggestion=near, help=advice, fix=fix)
+
+
+def _quoted_alike(raw: str, text: str) -> str:
+    """Text in the quotes of what it replaces."""
+    if raw[:1] == '"':
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "'" + text.replace("'", "''") + "'" if raw[:1] == "'" else text
+
+
+# ---------------------------------------------------------------------------------------------------------------- names
+
+
+def check_name(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
+    """Report a name that not every system takes."""
+    if name and set(name) <= _NAME and name[0] not in "_-" and len(name) <= LONGEST_NAME:
+        return True
+    if len(name) > LONGEST_NAME:
+        message, near = f"a name has at most {LONGEST_NAME} characters, not {len(name)}", None
+    else:
+        message = f"{reader.shown(Quoted(name))} is not a name: letters, digits, _ and -, a letter or digit first"
+        near = "".join(c if c in _NAME else "-" for c in name.strip()).strip("_-") or None
+    context.sink.report(codes.BAD_NAME, message, at or slot.key_span, suggestion=near)
+    return False
+
+
+def name(slot: Slot, context: Context) -> str | None:
+    """A name that this key gives to something."""
+    value = reader.text(slot, context.sink)
+    if value is None or not check_name(value, slot, context, slot.span_here):
+        return None
+    return value
+
+
+def check_variable(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
+    """Report what is not an environment variable's name: https://pubs.opengroup.org/onlinepubs/9699919799/basedefs/V1_chap08.html"""
+    if name and set(name) <= _VARIABLE and not name[0].isdigit() and len(name) <= LONGEST_NAME:
+        return True
+    near = "".join(c if c in _VARIABLE else "_" for c in name).lstrip("0123456789") or None
+    message = f"{reader.shown(Quoted(name))} is not a variable's name: letters, digits and _, no digit first"
+    context.sink.report(codes.BAD_NAME, message, at or slot.key_span, suggestion=near if near != name else None)
+    return False
+
+
+def variable(slot: Slot, context: Context) -> str | None:
+    value = reader.text(slot, context.sink)
+    return value if value is not None and check_variable(value, slot, context, slot.span_here) else None
+
+
+def env(slot: Slot, context: Context) -> tuple[EnvVar, ...] | None:
+    """Variables; a credential among them is reported."""
+    from compiler.frontends.native.credentials import check_variable as check_credential
+
+    found = variables(slot, context)
+    for variable in found or ():
+        check_credential(variable, context)
+    return found
+
+
+def variables(slot: Slot, context: Context) -> tuple[EnvVar, ...] | None:
+    """Variables by name."""
+    from compiler.ir import EnvVar
+
+    node = reader.mapping(slot, context.sink)
+    if node is None:
+        return None
+    found: list[EnvVar] = []
+    for entry in slots(node):
+        good = check_variable(str(entry.key), entry, context)
+        value = holed(entry, context)
+        if value is not None and good:
+            found.append(EnvVar(name=str(entry.key), value=value, origin=entry))
+    return tuple(found)
+
+
+# ---------------------------------------------------------------------------------------------------------- plain data
+
+DEEPEST = 100  # levels
+
+
+def data(slot: Slot, context: Context) -> Any:
+    """A tree as plain data by YAML 1.2's core schema; None for null, and for what is refused."""
+    return _data(slot, context, 0)
+
+
+def _data(slot: Slot, context: Context, depth: int) -> Any:
+    value = slot.value
+    if slot.tag is not None:
+        context.sink.report(codes.UNKNOWN_TAG, f'"{slot.tag}" means nothing here', slot.span_here)
+        return None
+    if isinstance(value, str):
+        return scalar(value)
+    if depth >= DEEPEST:
+        context.sink.report(codes.TOO_DEEP, f"nested deeper than {DEEPEST} levels", slot.span_here)
+        return None
+    if isinstance(value, Mapping):
+        return {str(entry.key): _data(entry, context, depth + 1) for entry in slots(value)}
+    return [_data(item, context, depth + 1) for item in items(value)]
+
+
+def scalar(value: str) -> Any:
+    """A scalar as YAML 1.2's core schema types it; infinities and what is no number stay text."""
+    if isinstance(value, Quoted):
+        return str(value)
+    if value in reader.NULLS:
+        return None
+    if value in reader.TRUE or value in reader.FALSE:
+        return value in reader.TRUE
+    whole = reader.integer_of(value)
+    if whole is not None:
+        return whole
+    number = reader.number_of(value)
+    return value if number is None else number

@@ -1,0 +1,132 @@
+"""A headrace.yaml as a Project. Every fault is reported, in one go; what could be read is returned."""
+
+from __future__ import annotations
+
+from compiler import VERSION, codes, reader, yamltree
+from compiler.diagnostics import ERROR, Sink
+from compiler.frontends.native.access import read_identity, read_secret
+from compiler.frontends.native.credentials import check_source
+from compiler.frontends.native.data import read_dataset, read_store
+from compiler.frontends.native.environments import read_environment
+from compiler.frontends.native.fields import Context, env, list_of, name, named, plain, section
+from compiler.frontends.native.jobs import read_defaults, read_job, read_template
+from compiler.frontends.native.models import read_lifecycle, read_model, read_service
+from compiler.frontends.native.parameters import read_parameters
+from compiler.frontends.native.settings import read_include, read_settings
+from compiler.frontends.native.triggers import read_pipeline
+from compiler.ir import Project
+from compiler.source import Source
+from compiler.yamltree import Mapping, Slot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from compiler.frontends.native.fields import Read, Table
+
+    T = TypeVar("T")
+
+SETTINGS_ONLY = frozenset(("version", "requires", "manifests", "targets"))
+
+
+def _by_name(read: Callable[[Slot, Context, str], T | None]) -> Read[tuple[T, ...]]:
+    return lambda slot, context: named(slot, context, read)
+
+
+def _version(slot: Slot, context: Context) -> int | None:
+    if type(slot.value) is str and slot.tag is None and slot.value == "1":
+        return 1
+    whole = reader.integer_of(slot.value) if type(slot.value) is str else None
+    code = codes.WRONG_TYPE if whole is None else codes.UNSUPPORTED_VERSION
+    message = f'"version" takes 1, not {reader.shown(slot.value)}'
+    context.sink.report(code, message, slot.span_here, help="it is the version of the manifest's form, and 1 so far")
+    return None
+
+
+def _requires(slot: Slot, context: Context) -> str | None:
+    """Versions of headrace that may compile the manifest: this one has to be among them."""
+    from compiler.frontends.native.versions import allows
+
+    value = plain(slot, context)
+    if value is None:
+        return None
+    allowed = allows(value, VERSION)
+    if allowed is None:
+        message = f'"requires" takes versions such as ">=0.4,<0.5", not {reader.shown(value)}'
+        context.sink.report(codes.WRONG_VALUE, message, slot.span_here)
+        return None
+    if not allowed:
+        message = f"this is headrace {VERSION}, the manifest requires {reader.shown(value)}"
+        context.sink.report(codes.UNSUPPORTED_VERSION, message, slot.span_here, help="install a version that it takes")
+    return value
+
+
+MANIFEST: Table = {
+    "version": ("version", _version),
+    "requires": ("requires", _requires),
+    "name": ("name", name),
+    "manifests": ("manifests", list_of(read_include, least=1)),
+    "parameters": ("parameters", read_parameters),
+    "secrets": ("secrets", _by_name(read_secret)),
+    "identities": ("identities", _by_name(read_identity)),
+    "env": ("env", env),
+    "environments": ("environments", _by_name(read_environment)),
+    "stores": ("stores", _by_name(read_store)),
+    "datasets": ("datasets", _by_name(read_dataset)),
+    "templates": ("templates", _by_name(read_template)),
+    "defaults": ("defaults", read_defaults),
+    "jobs": ("jobs", _by_name(read_job)),
+    "models": ("models", _by_name(read_model)),
+    "lifecycle": ("lifecycle", read_lifecycle),
+    "services": ("services", _by_name(read_service)),
+    "pipelines": ("pipelines", _by_name(read_pipeline)),
+    "targets": ("settings", read_settings),
+}
+
+
+def read_source(source: Source, unit: str, sink: Sink) -> Project | None:
+    """The project of a manifest's text. `unit` is its path from the repository's root."""
+    check_source(source, sink)
+    slot = _root(source, sink)
+    if slot is None:
+        return None
+    folder = unit.rpartition("/")[0]
+    return _project(slot, unit, Context(sink, folder))
+
+
+def _root(source: Source, sink: Sink) -> Slot | None:
+    """The one document of the file."""
+    errors = sink.count(ERROR)
+    documents = yamltree.parse(source, sink)
+    if len(documents) > 1 and documents[1].root is not None:
+        at = yamltree.root_slot(documents[1]).span_here
+        sink.report(codes.SEVERAL_DOCUMENTS, "a manifest is one YAML document, another begins here", at)
+    if documents and documents[0].root is not None:
+        slot = yamltree.root_slot(documents[0])
+        if not reader.is_null(slot.value):
+            return slot
+    if sink.count(ERROR) == errors:
+        sink.report(codes.EMPTY_FILE, "the manifest is empty", source.whole(), help="begin it with version: 1")
+    return None
+
+
+def _project(slot: Slot, unit: str, context: Context) -> Project | None:
+    if not isinstance(slot.value, Mapping) or slot.tag is not None:
+        message = f"a manifest is a mapping, not {reader.kind_of(slot.value)}"
+        context.sink.report(
+            codes.WRONG_TYPE, message, slot.value if isinstance(slot.value, Mapping) else slot.span_here
+        )
+        return None
+    found: dict[str, Any] = section(slot, context, MANIFEST, "a manifest") or {}
+    if "version" not in slot.value.entries:
+        _missing("version", "write version: 1 in the first line", slot, context)
+    if "name" not in slot.value.entries and not SETTINGS_ONLY.issuperset(slot.value.entries):
+        _missing("name", "write name: and the project's name", slot, context)
+    found.pop("version", None)
+    return Project(**{"name": "", **found}, manifest=unit, folder=context.folder)
+
+
+def _missing(key: str, advice: str, slot: Slot, context: Context) -> None:
+    if isinstance(slot.value, Mapping) and not slot.value.broken:
+        context.sink.report(codes.MISSING_KEY, f'a manifest needs "{key}"', slot.value, help=advice)
