@@ -264,11 +264,25 @@ def _check_positionals(command: Command, given: Sequence[Bound]) -> list[Problem
 def _check_before_subcommand(call: Call) -> list[Problem]:
     problems: list[Problem] = []
     for level in range(len(call.names)):
+        problems += _check_positionals_before(call, level)
         options = _options(call, level, closed=True)
         if options and options[-1].open_end and not _has_positionals(call, level):
             name = options[-1].name
             message = f'"{name}" takes any number of values, and would take the subcommand "{call.names[level]}" for one'
             problems.append(Problem("ambiguous", name, message, "give a flag that takes one value as well"))
+    return problems
+
+
+def _check_positionals_before(call: Call, level: int) -> list[Problem]:
+    """A positional of any number takes the subcommand's name for a value, and so does one that may be left out."""
+    given = {one.argument for one in call.bound if one.level == level}
+    problems: list[Problem] = []
+    for argument in call.commands[level].parameters:
+        open_end = argument.nargs in ("*", "+", "...") or argument.nargs is UNKNOWN
+        if argument.positional and (open_end or (argument.nargs == "?" and argument not in given)):
+            message = f'"{argument.name}" would take the subcommand "{call.names[level]}" for a value'
+            advice = "" if open_end else f'give "{argument.name}" too'
+            problems.append(Problem("ambiguous", argument.name, message, advice))
     return problems
 
 

@@ -176,6 +176,7 @@ class Parser:
         "allow_abbrev",
         "argument_default",
         "attributes",
+        "by_flag",
         "children",
         "cls",
         "complete",
@@ -198,6 +199,7 @@ class Parser:
         self.cls: Class | None = None
         self.attributes: dict[str, object] = {}
         self.options: list[Option] = []
+        self.by_flag: dict[str, Option] = {}
         self.defaults: dict[str, Constant | Marker] = {}
         self.argument_default: Constant | Marker = ABSENT
         self.children: list[Child] = []
@@ -274,20 +276,22 @@ class Parser:
         clash = [flag for flag in option.flags if flag in self.help_flags()]
         if clash and not self.resolves_conflicts:
             note("conflicting-flag", f'"{clash[0]}" is argparse\'s own, and add_help is not off', option.node)
-        for other in list(self.options):
-            shared = [flag for flag in option.flags if flag in other.flags]
-            if not shared:
+        for flag in option.flags:
+            other = self.by_flag.get(flag)
+            if other is None or flag not in other.flags:
                 continue
             if option.conditional or other.conditional:
                 other.blur(option)
                 other.flags += tuple(flag for flag in option.flags if flag not in other.flags)
+                self.by_flag.update(dict.fromkeys(option.flags, other))
                 return
             if not self.resolves_conflicts:
-                note("conflicting-flag", f'"{shared[0]}" is already a flag of another argument', option.node)
+                note("conflicting-flag", f'"{flag}" is already a flag of another argument', option.node)
                 return
-            other.flags = tuple(flag for flag in other.flags if flag not in option.flags)
+            other.flags = tuple(one for one in other.flags if one != flag)
             if not other.flags:
                 self.options.remove(other)
+        self.by_flag.update(dict.fromkeys(option.flags, option))
         if len(self.options) >= MAX_ARGUMENTS:
             raise TooMuchError
         self.options.append(option)

@@ -56,7 +56,8 @@ def _follow(script: Script) -> tuple[list[Parser], tuple[Remark, ...]]:
     used = [parser for parser in tops if parser.parsed]
     unused = [parser for parser in tops if not parser.is_parent and (parser.options or not parser.imported)]
     last = [parser for parser in used if not parser.is_parent]  # a parent's arguments are its child's too
-    return last or used or unused, tuple(flow.remarks)
+    made_here = [parser for parser in tops if not parser.imported]
+    return last or used or unused or made_here[-1:], tuple(flow.remarks)
 
 
 def _in_order(remarks: tuple[Remark, ...]) -> tuple[Remark, ...]:
@@ -104,14 +105,14 @@ def _from_parsers(script: Script, parsers: list[Parser]) -> Interface:
         line, column = script.position(parsers[1].node)
         remarks += (Remark("several-parsers", "a second parser reads the command line", line, column),)
         complete = False
-    parameters: list[Argument] = []
+    parameters: dict[object, Argument] = {}
     for parser in parsers:
         for argument in _arguments(script, parser):
-            if not any(_is_twin(argument, other) for other in parameters):
-                parameters.append(argument)
+            # Two parsers of one file often share an argument.
+            parameters.setdefault(frozenset(argument.flags) or len(parameters), argument)
     return Interface(
         style="argparse",
-        parameters=tuple(parameters),
+        parameters=tuple(parameters.values()),
         decorators=(),
         subcommands=tuple(child for parser in parsers for child in _subcommands(script, parser, 0)),
         remarks=remarks,
@@ -121,11 +122,6 @@ def _from_parsers(script: Script, parsers: list[Parser]) -> Interface:
         fromfile_prefix_chars=first.fromfile_prefix_chars,
         allow_abbrev=first.allow_abbrev,
     )
-
-
-def _is_twin(argument: Argument, other: Argument) -> bool:
-    """Whether two parsers of one file have the argument alike."""
-    return bool(argument.flags) and set(argument.flags) == set(other.flags)
 
 
 def _is_complete(parser: Parser) -> bool:
