@@ -1,0 +1,5 @@
+"""Targets: what pipelines are compiled to, one package each. The table holds dotted names, imported on use."""
+
+from __future__ import annotations
+
+TARGETS: dict[str, str] = {}
