@@ -279,7 +279,13 @@ def test_what_is_not_known_is_passed_as_written() -> None:
 
 def test_hydra_takes_assignments() -> None:
     hydra = read_interface("import hydra\n@hydra.main()\ndef main(cfg): ...\n", "x.py")
-    call: dict[str, Value] = {"optimizer.lr": FLOAT, "model": "big", "sizes": [1, FLOAT], "--config-name": "x", "off": None}
+    call: dict[str, Value] = {
+        "optimizer.lr": FLOAT,
+        "model": "big",
+        "sizes": [1, FLOAT],
+        "--config-name": "x",
+        "off": None,
+    }
     assert words(hydra, call) == "optimizer.lr={float} model=big sizes=[1,{float}] --config-name x off=null"
     assert argv(hydra, {"a": [1, FLOAT, 2]}) == (("a=[1,", FLOAT, ",2]"),)
 
@@ -304,7 +310,14 @@ OPTIONS = [
     "'--ext', action='extend', nargs='+'", "'--on', action='store_true'", "'--off', action='store_false'", "'-v', action='count'",
     "'--bo', action=BooleanOptionalAction", "'--truth', type=bool", "'--const', action='store_const', const=4",
 ]  # fmt: skip
-POSITIONALS = [(), ("'p1'",), ("'p1'", "'p2'"), ("'p1'", "'ps', nargs='+'"), ("'ps', nargs='*'", "'p2'"), ("'pq', nargs='?'",)]
+POSITIONALS = [
+    (),
+    ("'p1'",),
+    ("'p1'", "'p2'"),
+    ("'p1'", "'ps', nargs='+'"),
+    ("'ps', nargs='*'", "'p2'"),
+    ("'pq', nargs='?'",),
+]
 WORD = st.text(st.sampled_from("ab-=1. é'\"$@"), max_size=4).filter(lambda word: word != "--")
 LIST = st.lists(WORD, min_size=1, max_size=3)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -333,12 +346,17 @@ def expected(name: str, value: Any) -> Any:
 
 
 def with_subcommand(text: str) -> str:
-    return text + "s = parser.add_subparsers(dest='command')\nsub = s.add_parser('go')\nsub.add_argument('--deep')\nsub.add_argument('arg')\n"
+    return (
+        text
+        + "s = parser.add_subparsers(dest='command')\nsub = s.add_parser('go')\nsub.add_argument('--deep')\nsub.add_argument('arg')\n"
+    )
 
 
 @given(st.data(), st.permutations(list(VALUES)), st.sampled_from(POSITIONALS), st.booleans())
 @settings(max_examples=600, deadline=None)
-def test_argparse_reads_what_was_meant(data: st.DataObject, order: list[str], positionals: tuple[str, ...], nested: bool) -> None:
+def test_argparse_reads_what_was_meant(
+    data: st.DataObject, order: list[str], positionals: tuple[str, ...], nested: bool
+) -> None:
     calls = [f"parser.add_argument({one})" for one in (*OPTIONS, *positionals)]
     text = script(*calls)
     if nested:
@@ -363,7 +381,11 @@ def test_argparse_reads_what_was_meant(data: st.DataObject, order: list[str], po
 @given(st.lists(WORD, max_size=5), st.dictionaries(WORD, WORD | LIST | st.booleans() | st.none() | st.just(FLOAT)))
 @settings(max_examples=300, deadline=None)
 def test_any_call_is_checked_and_written(path: list[str], call: dict[str, Any]) -> None:
-    for interface in (read(*SUBCOMMANDS), read("lib.f(parser)", *SUBCOMMANDS), add("'a'", "'-1', type=int", "'b', nargs='*'")):
+    for interface in (
+        read(*SUBCOMMANDS),
+        read("lib.f(parser)", *SUBCOMMANDS),
+        add("'a'", "'-1', type=int", "'b', nargs='*'"),
+    ):
         for problem in check_call(interface, call, path):
             assert problem.message
         made: tuple[Word, ...] = argv(interface, call, path)

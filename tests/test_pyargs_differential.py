@@ -38,7 +38,9 @@ def compare(read: Argument, real: dict[str, Any], kinds: set[str]) -> None:
     assert list(read.flags) == real["flags"]
     assert read.name == real["name"]
     assert read.positional is (not real["flags"])
-    assert read.type.replace("unknown:str.", "unknown:") == real["type"] or "changed-later" in kinds or "**" in read.type
+    assert (
+        read.type.replace("unknown:str.", "unknown:") == real["type"] or "changed-later" in kinds or "**" in read.type
+    )
     assert read.action == real["action"] or "computed-arguments" in kinds
     if read.default is UNKNOWN:
         assert kinds & {"computed-default", "computed-arguments"}

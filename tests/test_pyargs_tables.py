@@ -46,7 +46,9 @@ def rows(command: Interface | Subcommand, indent: str) -> list[str]:
     for child in command.subcommands:
         names = " ".join([child.name, *child.aliases])
         required = ", one is required" if command.subcommand_required else ""
-        lines.append(f"{indent}{child.line}:{child.column} subcommand {names} (dest={child.dest}{required}) {child.help}".rstrip())
+        lines.append(
+            f"{indent}{child.line}:{child.column} subcommand {names} (dest={child.dest}{required}) {child.help}".rstrip()
+        )
         lines += rows(child, indent + "  ")
     return lines
 

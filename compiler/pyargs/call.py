@@ -146,7 +146,9 @@ def _check_value(name: str, argument: Argument, value: Value) -> Problem | None:
     if converted is None:
         article = "an" if argument.type == "int" else "a"
         kind = "JSON" if argument.type == "json" else f"{article} {argument.type}"
-        return Problem("wrong-type", name, f'{_shown(value)} is not {kind}, which "{name}" takes', accepted=(argument.type,))
+        return Problem(
+            "wrong-type", name, f'{_shown(value)} is not {kind}, which "{name}" takes', accepted=(argument.type,)
+        )
     return _check_choice(name, argument, value, converted)
 
 
@@ -182,7 +184,9 @@ def _check_hole(name: str, argument: Argument, hole: Hole) -> Problem | None:
         return None
     if argument.type == "bool":
         message = f'"{name}" has type=bool, which reads any text as True, also a "false" that arrives at run time'
-        return Problem("bool-is-text", name, message, "make it action=BooleanOptionalAction, or compare text in the script")
+        return Problem(
+            "bool-is-text", name, message, "make it action=BooleanOptionalAction, or compare text in the script"
+        )
     accepted = HOLES.get(hole.type)
     if accepted is None or argument.type in accepted:
         return None
@@ -229,13 +233,17 @@ def _check_exclusive(command: Command, given: Sequence[Bound]) -> list[Problem]:
         if other.argument is not one.argument:
             message = f'"{one.name}" may not be given together with "{other.name}"'
             problems.append(Problem("exclusive", one.name, message))
-    groups = {argument.exclusive.id for argument in command.parameters if argument.exclusive and argument.exclusive.required}
+    groups = {
+        argument.exclusive.id for argument in command.parameters if argument.exclusive and argument.exclusive.required
+    }
     for group_id in sorted(groups - set(first)):
         members = [one for one in command.parameters if one.exclusive and one.exclusive.id == group_id]
         if any(one.conditional for one in members):
             continue
         names = tuple(one.spelling for one in members)
-        problems.append(Problem("missing-argument", names[0], f"the script requires one of {', '.join(names)}", "", names))
+        problems.append(
+            Problem("missing-argument", names[0], f"the script requires one of {', '.join(names)}", "", names)
+        )
     return problems
 
 
@@ -268,7 +276,9 @@ def _check_before_subcommand(call: Call) -> list[Problem]:
         options = _options(call, level, closed=True)
         if options and options[-1].open_end and not _has_positionals(call, level):
             name = options[-1].name
-            message = f'"{name}" takes any number of values, and would take the subcommand "{call.names[level]}" for one'
+            message = (
+                f'"{name}" takes any number of values, and would take the subcommand "{call.names[level]}" for one'
+            )
             problems.append(Problem("ambiguous", name, message, "give a flag that takes one value as well"))
     return problems
 

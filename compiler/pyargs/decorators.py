@@ -118,7 +118,9 @@ class _Reader:
             type_name = "UNDEFINED"
         required = values["required"].lower() == "true"
         description = values.get("description", "")
-        self.found.append(Parameter(name, type_name, required, values["defaultValue"], description, order, line, column))
+        self.found.append(
+            Parameter(name, type_name, required, values["defaultValue"], description, order, line, column)
+        )
 
     def _metric(self, call: ast.Call, order: int) -> None:
         values = self._values(call, ("name", "ground_truth", "prediction"))

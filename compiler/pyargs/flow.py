@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from compiler.pyargs.calls import LASTING, LEAVES, STAR_OF_ARGPARSE, Caller, Frame, agree
+from compiler.pyargs.caller import LASTING, LEAVES, STAR_OF_ARGPARSE, Caller, Frame, agree
 from compiler.pyargs.interface import UNKNOWN
 from compiler.pyargs.model import Call, Parser, TooMuchError
 from compiler.pyargs.survey import FunctionNode
@@ -38,7 +38,9 @@ class Flow(Caller):
             if not any(parser.parsed for parser in self.parsers):
                 self.follow_uncalled()
         except (TooMuchError, RecursionError):
-            self.note("too-much-to-follow", "the script is too long or too deep to be followed to its end", self.script.tree)
+            self.note(
+                "too-much-to-follow", "the script is too long or too deep to be followed to its end", self.script.tree
+            )
             for parser in self.parsers:
                 parser.complete = False
 
@@ -267,9 +269,7 @@ class Flow(Caller):
         self.value(node.test, scope)
         return self._loop_once(None, node, scope)
 
-    def _loop_once(
-        self, target: ast.expr | None, node: ast.For | ast.AsyncFor | ast.While, scope: Scope
-    ) -> str | None:
+    def _loop_once(self, target: ast.expr | None, node: ast.For | ast.AsyncFor | ast.While, scope: Scope) -> str | None:
         """A loop of which it isn't known how often it runs: what it binds is not known before, in or after it."""
         self._forget_bound(node.body, scope)
         if target is not None:

@@ -439,7 +439,7 @@ def _read_type(option: Option, call: Call, segment: Callable[[ast.expr], str], n
     known = TYPES.get(given.name) if isinstance(given, Symbol) else None
     option.type = known or f"unknown:{_callable_name(given, node, segment)}"
     if known == "bool":
-        message = f"{_shown(option)} has type=bool, which reads any text that isn't empty as True, also \"False\""
+        message = f'{_shown(option)} has type=bool, which reads any text that isn\'t empty as True, also "False"'
         note("bool-type", message, node)
     elif known is None:
         note("custom-type", f"the type of {_shown(option)} is the script's own: {option.type[8:]}", node)

@@ -194,7 +194,12 @@ def _from_parameter(parameter: Parameter) -> Argument:
 
 
 # Which of argparse's types a parameter of MLReef's type may have; for the others any.
-AGREEING = {"INTEGER": ("int", "float"), "FLOAT": ("float",), "BOOLEAN": ("bool",), "STRING": ("string", "path", "json")}
+AGREEING = {
+    "INTEGER": ("int", "float"),
+    "FLOAT": ("float",),
+    "BOOLEAN": ("bool",),
+    "STRING": ("string", "path", "json"),
+}
 
 
 def _disagreements(decorators: Decorators, interface: Interface) -> list[Remark]:

@@ -37,9 +37,7 @@ HARMLESS = ("builtins.", "argcomplete.autocomplete", "logging.", "pprint.", "cop
 # add_argument is a method of other libraries' objects too (a browser's options, say); these keywords tell.
 ARGUMENT_KEYWORDS = frozenset({"type", "default", "help", "action", "required", "choices", "nargs", "dest", "metavar"})
 
-PARSE_METHODS = frozenset(
-    {"parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args"}
-)
+PARSE_METHODS = frozenset({"parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args"})
 
 
 class _Leaves:
@@ -96,7 +94,9 @@ class Caller(Evaluator):
         self.strangers: dict[str, Parser] = {}
         self.classes: dict[int, Class] = {}
         self.module = Scope(None)
-        self.module.names.update({"__name__": "__main__", "__file__": UNKNOWN, "__doc__": ast.get_docstring(script.tree)})
+        self.module.names.update(
+            {"__name__": "__main__", "__file__": UNKNOWN, "__doc__": ast.get_docstring(script.tree)}
+        )
 
     def note(self, kind: str, message: str, node: ast.AST) -> None:
         line, column = 1, 1
@@ -290,7 +290,9 @@ class Caller(Evaluator):
                 parser = argument.parser if isinstance(argument, Group) else argument
                 parser.complete = False
                 shown = name or " ".join(self.script.segment(call.node.func).split())[:60]
-                self.note("parser-passed-away", f'the parser is given to "{shown}", which is not in this file', call.node)
+                self.note(
+                    "parser-passed-away", f'the parser is given to "{shown}", which is not in this file', call.node
+                )
                 result = argument
             elif isinstance(argument, Function | Bound) and not name.startswith("builtins."):
                 function = argument.function if isinstance(argument, Bound) else argument

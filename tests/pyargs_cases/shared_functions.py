@@ -1,4 +1,4 @@
-"""Arguments from helper functions, in groups."""
+"""Arguments from shared functions, in groups."""
 import argparse
 
 
