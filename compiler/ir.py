@@ -277,10 +277,19 @@ class Script(Node):
     shell: Literal["sh", "bash"] | None = None  # set by passes from the job's
 
 
+class Switch(Node):
+    """An argument that is there only when a value known at run time is `true`: a bool parameter for a store_true flag."""
+
+    when: Ref
+    word: str
+
+
 class Exec(Node):
-    """One program with exact arguments, no shell."""
+    """One program with exact arguments, no shell. Its switches, where they are on, stand before `argv[switches_at]`."""
 
     argv: tuple[Text, ...]
+    switches: tuple[Switch, ...] = NOTHING
+    switches_at: int = 1
 
 
 class Argument(Node):

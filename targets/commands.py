@@ -179,10 +179,21 @@ def command(job: Job) -> list[str]:
     if isinstance(action, Script):
         return [*enter, shell_text(action.lines)]
     if isinstance(action, Exec):
-        return [*enter, words(action.argv)]
+        return [*enter, *_exec(action)]
     if isinstance(action, Support):
         return [support(action)]
     return []
+
+
+def _exec(action: Exec) -> list[str]:
+    """The program's line; switches that are on become the shell's own arguments first."""
+    if not action.switches:
+        return [words(action.argv)]
+    lines = ["set --"]
+    for switch in action.switches:
+        lines.append(f'if [ "${variable(switch.when)}" = true ]; then set -- "$@" {literal(switch.word)}; fi')
+    at = action.switches_at
+    return [*lines, f'{words(action.argv[:at])} "$@" {words(action.argv[at:])}'.rstrip()]
 
 
 def _enter(job: Job) -> list[str]:

@@ -6,7 +6,7 @@ from posixpath import join, relpath
 
 from compiler import codes
 from compiler.diagnostics import WARNING, Label
-from compiler.ir import Argument, Entry, Exec, Job, Parameter, Project, Ref
+from compiler.ir import Argument, Entry, Exec, Job, Parameter, Project, Ref, Switch
 from compiler.matrix import axes
 from compiler.passes.context import Context, over_groups
 from compiler.source import Span
@@ -76,16 +76,38 @@ def _lowered(
     arguments = tuple(_filled(argument, job, parameters, at, context) for argument in entry.arguments)
     path = entry.script or _module_file(entry.module or "", job.working_directory or folder, context)
     given = {argument.name: _given(argument, job, parameters) for argument in arguments}
-    words: tuple[Text, ...]
+    start = _launch(entry, job.working_directory if job.working_directory is not None else folder, job)
     known = None if path is None else scripts.interface(path, at)
     if known is None:
-        words = _as_written(arguments)
-    else:
-        source, interface = known
-        _check(job, arguments, given, source, interface, at, context)
-        words = _argv(interface, given)
-    start = _launch(entry, job.working_directory if job.working_directory is not None else folder, job)
-    return job.replace(action=Exec(argv=(*start, *words), origin=entry.origin))
+        return job.replace(action=Exec(argv=(*start, *_as_written(arguments)), origin=entry.origin))
+    source, interface = known
+    switches = _switches(arguments, interface, parameters)
+    _check(job, arguments, {**given, **dict.fromkeys(switches, True)}, source, interface, at, context)
+    words = _argv(interface, {name: value for name, value in given.items() if name not in switches})
+    action = Exec(argv=(*start, *words), switches=tuple(switches.values()), switches_at=len(start), origin=entry.origin)
+    return job.replace(action=action)
+
+
+def _switches(
+    arguments: tuple[Argument, ...], interface: Interface, parameters: dict[str, Parameter]
+) -> dict[str, Switch]:
+    """Bool parameters given to flags that take no value: the flag is there when the parameter is true."""
+    flags = {_plain(flag): one for one in interface.parameters for flag in (*one.flags, one.name)}
+    found: dict[str, Switch] = {}
+    for argument in arguments:
+        text = argument.values[0] if len(argument.values) == 1 else ()
+        ref = text[0] if len(text) == 1 else None
+        flag = flags.get(_plain(argument.name))
+        if not isinstance(ref, Ref) or ref.kind != "parameters" or flag is None:
+            continue
+        parameter = parameters.get(ref.name)
+        if flag.action in ("store_true", "store_false") and parameter is not None and parameter.type == "bool":
+            found[argument.name] = Switch(when=ref, word=flag.spelling)
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").replace("-", "_")
 
 
 def _module_file(module: str, folder: str, context: Context) -> str | None:
