@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from compiler.source import Origin, Source
 
 _CODES = {"unknown": codes.UNKNOWN_ARGUMENT, "missing": codes.MISSING_ARGUMENT}
-_TYPES = {"int": "int", "float": "float", "bool": "bool"}
 
 
 def lower_entries(project: Project, context: Context) -> Project:
@@ -165,12 +164,23 @@ def _value(text: Text, job: Job, parameters: dict[str, Parameter]) -> Any:
     if len(text) == 1 and isinstance(text[0], Ref):
         ref = text[0]
         if ref.kind == "parameters" and ref.name in parameters:
-            kind = _TYPES.get(parameters[ref.name].type, "string")
-            return Hole(kind, text, dash=kind in ("string", "int", "float"))
+            parameter = parameters[ref.name]
+            return Hole(parameter.type, text, dash=_may_begin_with_dash(parameter))
         if ref.kind == "matrix":
             return Hole("string", text, dash=any(value.startswith("-") for value in _axis(job, ref.name)))
     first = text[0]
     return Hole("string", text, dash=not isinstance(first, str) or first.startswith("-"))
+
+
+def _may_begin_with_dash(parameter: Parameter) -> bool:
+    """Whether a value could be taken for a flag, so that it must not stand as a word of its own."""
+    if parameter.type == "bool":
+        return False
+    if parameter.type == "choice":
+        return any(value.startswith("-") for value in parameter.choices)
+    if parameter.type in ("int", "float"):
+        return parameter.minimum is None or parameter.minimum.startswith("-")
+    return True
 
 
 def _axis(job: Job, name: str) -> list[str]:
