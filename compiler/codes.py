@@ -110,6 +110,8 @@ CRON_BOTH_DAYS = Code(
 )
 UNKNOWN_MODEL = Code("HR3048", "unknown-model", ERROR, "a model that the manifest does not have")
 NEVER_TRUE = Code("HR3049", "unreachable-condition", WARNING, "a condition that is never true")
+FUNCTION_SERVICE = Code("HR3050", "function-service", ERROR, "a service by a function is not supported yet")
+BARE_SIDECAR = Code("HR3051", "bare-sidecar", WARNING, "a service is smoke-tested without its secrets or its GPU")
 
 # HR40xx: any target
 UNSUPPORTED = Code("HR4001", "unsupported", ERROR, "the target can't do this")

@@ -16,6 +16,7 @@ from compiler.passes import (
     environments,
     gates,
     graphs,
+    lifecycle,
     matrices,
     models,
     pipelines,
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PASSES: tuple[Callable[[Project, Context], Project], ...] = (
+    models.place_models,
     templates.resolve_templates,
-    models.lower_models,
+    environments.create_builds,
     services.lower_services,
+    models.lower_models,
+    lifecycle.check_lifecycle,
     environments.resolve_environments,
     references.check_references,
     datasets.lower_datasets,

@@ -10,6 +10,7 @@ from compiler import codes, images
 from compiler.ir import (
     NOTHING,
     And,
+    Build,
     BuildImage,
     Compare,
     Environment,
@@ -21,6 +22,10 @@ from compiler.ir import (
 )
 from compiler.passes.context import Context, over_groups
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.ir import Condition
+
 NOT_A_CHANGE_REQUEST = Not(term=Compare(subject="event", operator="==", values=("change_request",)))
 
 
@@ -28,80 +33,155 @@ def build_name(environment: str) -> str:
     return f"build-{environment}"
 
 
-def resolve_environments(project: Project, context: Context) -> Project:
-    known = {environment.name: environment for environment in project.environments if environment.name}
-    project = over_groups(project, lambda jobs: _resolved(jobs, known, context))
-    unused = [environment for name, environment in known.items() if not _has_build(project, name)]
-    published = tuple(_build_job(environment) for environment in unused if environment.build and environment.publish)
+def create_builds(project: Project, context: Context) -> Project:
+    """A job `build-NAME` for every built environment that a job, a service or a model wants, or that is published."""
+    built = {
+        environment.name: environment
+        for environment in project.environments
+        if environment.name and environment.build is not None
+    }
+    pipelines = tuple(
+        pipeline.replace(jobs=_with_builds(pipeline.jobs, built, (), context)) if pipeline.jobs else pipeline
+        for pipeline in project.pipelines
+    )
+    jobs = _with_builds(project.jobs, built, (*_of_services(project), *_of_models(project)), context)
+    have = {name for group in (jobs, *(pipeline.jobs for pipeline in pipelines)) for name in builders(group)}
+    unused = [environment for name, environment in built.items() if name not in have]
     for environment in unused:
-        if environment.build and not environment.publish:
+        if environment.publish is None:
             message = f'no job runs in "{environment.name}" and it is not published, so it is not built'
             context.sink.report(codes.UNUSED, message, environment.origin)
-    return project.replace(jobs=(*project.jobs, *published)) if published else project
+    jobs = (*jobs, *(_build_job(environment) for environment in unused if environment.publish is not None))
+    return project.replace(jobs=jobs or project.jobs, pipelines=pipelines or project.pipelines)
 
 
-def _has_build(project: Project, name: str) -> bool:
-    wanted = build_name(name)
-    groups = (project.jobs, *(pipeline.jobs for pipeline in project.pipelines))
-    return any(job.name == wanted for jobs in groups for job in jobs)
-
-
-def _resolved(jobs: tuple[Job, ...], known: dict[str, Environment], context: Context) -> tuple[Job, ...]:
-    taken = {job.name for job in jobs}
+def _with_builds(
+    jobs: tuple[Job, ...], built: dict[str, Environment], more: tuple[Environment | str, ...], context: Context
+) -> tuple[Job, ...]:
+    jobs = tuple(_filled(job, built, context) for job in jobs)
+    wanted: list[Environment | str] = [_named(job.environment, job.name) for job in jobs if job.environment]
+    wanted.extend(need.job[6:] for job in jobs for need in job.needs if need.job.startswith("build-"))
+    taken = {job.name: job for job in jobs}
+    have = builders(jobs)
     builds: dict[str, Job] = {}
-    resolved = []
-    for job in jobs:
-        named = job.environment
-        if isinstance(named, str):
-            environment = known.get(named)
-            if environment is None:
-                context.unknown(
-                    codes.UNKNOWN_ENVIRONMENT,
-                    "an environment of this manifest",
-                    named,
-                    known,
-                    job.origin,
-                    "environment",
-                )
-                resolved.append(job.replace(environment=None))
-                continue
-            job = job.replace(environment=environment)
-        resolved.append(_with_image(job, taken, builds, context))
-    return (*resolved, *builds.values())
+    for named in (*wanted, *more):
+        environment = built.get(named) if isinstance(named, str) else named
+        if environment is None or environment.build is None or environment.name is None or environment.name in have:
+            continue
+        name = build_name(environment.name)
+        if name not in taken:
+            builds.setdefault(name, _build_job(environment))
+        else:
+            context.sink.report(
+                codes.DUPLICATE_NAME,
+                f'"{name}" is the job that builds the environment "{environment.name}"',
+                taken[name].origin,
+                help="give this job another name, or let it build that environment: `environment` beside `build`",
+            )
+    return (*jobs, *builds.values()) if builds else jobs
 
 
-def _with_image(job: Job, taken: set[str], builds: dict[str, Job], context: Context) -> Job:
-    environment = job.environment
-    assert not isinstance(environment, str)
-    if environment is None:
+def _filled(job: Job, built: dict[str, Environment], context: Context) -> Job:
+    """A job of the manifest's own that builds an environment's image builds what the environment says."""
+    action = job.action
+    if not isinstance(action, BuildImage) or action.environment is None or action.build != Build():
         return job
-    if environment.build is not None:
-        return _in_built_image(job, environment, taken, builds, context)
-    if environment.image is None and (environment.python or environment.installer):
-        version = environment.python or images.DEFAULT_PYTHON
-        image = images.python_image(version, environment.installer)
-        environment = environment.replace(python=version, image=(image,))
-    return job.replace(environment=environment)
+    environment = built.get(action.environment)
+    if environment is None or environment.build is None:
+        at = action.origin or job.origin
+        context.unknown(codes.UNKNOWN_ENVIRONMENT, "an environment with a build", action.environment, built, at)
+        return job
+    publish = action.publish if action.publish is not None else environment.publish
+    return job.replace(action=action.replace(build=environment.build, publish=publish))
 
 
-def _in_built_image(
-    job: Job, environment: Environment, taken: set[str], builds: dict[str, Job], context: Context
-) -> Job:
-    name = environment.name or job.name
-    build = build_name(name)
-    if build not in taken and build not in builds:
-        builds[build] = _build_job(environment.replace(name=name))
-    context.sink.report(
-        codes.SKIPPED_NEED,
-        f'"{job.name}" does not run on change requests: they build its image without pushing it',
-        job.origin,
+def builders(jobs: tuple[Job, ...]) -> dict[str, str]:
+    """The job that builds each environment's image (the first one), by the environment's name."""
+    found: dict[str, str] = {}
+    for job in jobs:
+        if isinstance(job.action, BuildImage) and job.action.environment is not None:
+            found.setdefault(job.action.environment, job.name)
+    return found
+
+
+def _named(environment: Environment | str, name: str) -> Environment | str:
+    """An environment in place takes the name of whose it is."""
+    if isinstance(environment, str) or environment.name:
+        return environment
+    return environment.replace(name=name)
+
+
+def _of_services(project: Project) -> tuple[Environment | str, ...]:
+    return tuple(_named(service.environment, service.name) for service in project.services if service.environment)
+
+
+def _of_models(project: Project) -> tuple[str, ...]:
+    """The environments whose builds models name as steps."""
+    steps = (
+        step
+        for model in project.models
+        for step in (model.train, model.validate, model.test, model.package, model.deploy)
     )
-    condition = NOT_A_CHANGE_REQUEST
+    return tuple(step[6:] for step in steps if isinstance(step, str) and step.startswith("build-"))
+
+
+def resolve_environments(project: Project, context: Context) -> Project:
+    known = {environment.name: environment for environment in project.environments if environment.name}
+
+    def resolve(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        built_by = builders(jobs)
+        return tuple(_resolved(job, known, built_by, context) for job in jobs)
+
+    return over_groups(project, resolve)
+
+
+def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str], context: Context) -> Job:
+    named = job.environment
+    if isinstance(named, str):
+        environment = known.get(named)
+        if environment is None:
+            what = "an environment of this manifest"
+            context.unknown(codes.UNKNOWN_ENVIRONMENT, what, named, known, job.origin, "environment")
+            return job.replace(environment=None)
+    elif named is None:
+        return job
+    else:
+        environment = named
+    if environment.build is not None:
+        return _in_built_image(job, environment, built_by, context)
+    return job.replace(environment=with_image(environment))
+
+
+def with_image(environment: Environment) -> Environment:
+    """An environment that says a Python or an installer runs in an image of the table, unless it names one."""
+    if environment.image is not None or not (environment.python or environment.installer):
+        return environment
+    version = environment.python or images.DEFAULT_PYTHON
+    return environment.replace(python=version, image=(images.python_image(version, environment.installer),))
+
+
+def _in_built_image(job: Job, environment: Environment, built_by: dict[str, str], context: Context) -> Job:
+    name = environment.name or job.name
+    report_skipped(job, context)
     return job.replace(
         environment=environment.replace(name=name, image=(Ref(kind="images", name=name),)),
-        needs=(*job.needs, Need(job=build, artifacts=False, origin=job.origin)),
-        condition=condition if job.condition is None else And(terms=(job.condition, condition)),
+        needs=with_need(job.needs, Need(job=built_by.get(name, build_name(name)), artifacts=False, origin=job.origin)),
+        condition=both(job.condition, NOT_A_CHANGE_REQUEST),
     )
+
+
+def report_skipped(job: Job, context: Context) -> None:
+    message = f'"{job.name}" does not run on change requests: they build its image without pushing it'
+    context.sink.report(codes.SKIPPED_NEED, message, job.origin)
+
+
+def with_need(needs: tuple[Need, ...], need: Need) -> tuple[Need, ...]:
+    """Needs with one more, unless the job is needed already: what is written wins."""
+    return needs if any(given.job == need.job for given in needs) else (*needs, need)
+
+
+def both(condition: Condition | None, other: Condition) -> Condition:
+    return other if condition is None or condition == other else And(terms=(condition, other))
 
 
 def _build_job(environment: Environment) -> Job:

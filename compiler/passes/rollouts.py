@@ -1,0 +1,68 @@
+"""What deploys a service or a model: one job, with the documents that it applies or commits.
+
+It never runs on change requests, wherever the image comes from: what nobody has accepted is rolled out nowhere.
+"""
+
+from __future__ import annotations
+
+from compiler import codes
+from compiler.ir import Approval, Deploy, Job, Rollout
+from compiler.kubernetes import placeholder
+from compiler.passes.context import Context
+from compiler.passes.environments import NOT_A_CHANGE_REQUEST, both
+
+TIMEOUT_SECONDS = 1800
+
+
+def deploy_job(job: Job, rollout: Rollout, rendered: tuple[str, ...], image: str | None, context: Context) -> Job:
+    """A job that rolls out documents: those that are rendered, then those that the rollout names.
+
+    `image` is the environment whose built image goes where its placeholder stands in the documents.
+    """
+    _check_branch(rollout, job, context)
+    named = _holding(rollout, image, job, context)
+    action = Deploy(
+        platform=rollout.platform,
+        to=rollout.to,
+        cluster=rollout.cluster,
+        namespace=rollout.namespace,
+        documents=(*rendered, *rollout.documents),
+        image=image if rendered or named else None,
+        branch=rollout.branch,
+        repository=rollout.repository,
+        origin=rollout.origin or job.origin,
+    )
+    return job.replace(
+        action=action,
+        condition=both(job.condition, NOT_A_CHANGE_REQUEST),
+        approval=Approval(to=rollout.to, origin=rollout.origin) if rollout.approve else None,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+def _check_branch(rollout: Rollout, job: Job, context: Context) -> None:
+    at = rollout.origin or job.origin
+    if rollout.platform == "gitops" and rollout.branch is None:
+        message = f'"{job.name}" deploys by a commit, but no `branch` is named to commit to'
+        context.sink.report(codes.MISSING_KEY, message, at)
+    for key in ("branch", "repository") if rollout.platform != "gitops" else ():
+        if getattr(rollout, key) is not None:
+            message = f"`{key}` is for `platform: gitops`: {rollout.platform} commits nothing"
+            context.sink.report(codes.KEYS_EXCLUDE, message, at, field=key)
+    if rollout.platform == "gitops" and rollout.cluster is not None:
+        message = "`cluster` means nothing to `platform: gitops`: what watches the branch knows its cluster"
+        context.sink.report(codes.KEYS_EXCLUDE, message, at, field="cluster")
+
+
+def _holding(rollout: Rollout, image: str | None, job: Job, context: Context) -> bool:
+    """Whether one of the documents that a person wrote wants the built image; documents that are missing are errors."""
+    at = rollout.origin or job.origin
+    held = False
+    for path in rollout.documents:
+        if not context.files.is_file(path):
+            message = f'the document "{path}" is not a file of the repository'
+            context.sink.report(codes.MISSING_FILE, message, at, field="documents")
+            continue
+        source = context.files.source(path, context.sink)
+        held = held or (source is not None and image is not None and placeholder(image) in source.text)
+    return held
