@@ -33,8 +33,8 @@ class FrontEnd(Protocol):
     def sniff(self, path: str, head: str) -> bool:
         """Whether a file looks like this dialect: by its path and its first 4 KiB, without a parser."""
 
-    def discover(self, repository: Files) -> list[str]:
-        """The manifests of this dialect that are found by themselves: paths from the root."""
+    def discover(self, repository: Files, folder: str = "") -> list[str]:
+        """The manifests of this dialect that are found by themselves in a folder: paths from the root."""
 
     def read(self, unit: str, repository: Files, sink: Sink) -> Project | None:
         """What a manifest says. Faults go to the sink; None where nothing could be read."""

@@ -30,8 +30,9 @@ def sniff(path: str, head: str) -> bool:
     return says_version and any(line.startswith(("jobs:", "targets:", "pipelines:", "manifests:")) for line in lines)
 
 
-def discover(repository: Files) -> list[str]:
-    return [name for name in FILES if repository.is_file(name)]
+def discover(repository: Files, folder: str = "") -> list[str]:
+    paths = (f"{folder}/{name}".removeprefix("/") for name in FILES)
+    return [path for path in paths if repository.is_file(path)]
 
 
 def read(unit: str, repository: Files, sink: Sink) -> Project | None:
