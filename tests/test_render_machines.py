@@ -186,8 +186,8 @@ def test_no_text_ends_a_workflow_command(data: str, name: str) -> None:
 
 
 def test_machine_formats_are_ascii_where_they_are_json() -> None:
-    for format in ("json", "sarif", "gitlab"):
-        assert render(format, FOUND).isascii()
+    for name in ("json", "sarif", "gitlab"):
+        assert render(name, FOUND).isascii()
 
 
 @pytest.mark.parametrize("format", FORMATS)

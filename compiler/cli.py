@@ -1,0 +1,145 @@
+"""The command line: the table of commands, and what holds for all of them.
+
+A command is a module that is imported when it is called. It offers DESCRIPTION, EXAMPLES, `configure(parser)` and
+`run(arguments) -> int`. Exit status: 0 fine, 1 errors (with --strict warnings too), 2 wrong usage, 3 a fault of
+headrace itself, 130 after Ctrl-C, 141 where nobody reads the output any more. Nobody sees a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
+
+    class Command(Protocol):
+        """What a command's module offers."""
+
+        DESCRIPTION: str
+        EXAMPLES: str
+        configure: Callable[[ArgumentParser], None]
+        run: Callable[..., int]
+
+
+# name -> (module, one line of help), in the order of the help
+COMMANDS = {
+    "init": ("compiler.commands.init", "write a headrace.yaml from what a repository holds"),
+    "check": ("compiler.commands.check", "find what is wrong with a manifest"),
+    "compile": ("compiler.commands.compile", "write the pipelines of GitLab CI, GitHub Actions and Argo Workflows"),
+    "graph": ("compiler.commands.graph", "draw the jobs and what they need"),
+    "explain": ("compiler.commands.explain", "say what a code means and how to mend it"),
+    "convert": ("compiler.commands.convert", "print any manifest as a headrace.yaml"),
+    "ir": ("compiler.commands.ir", "print what the compiler understood, as JSON"),
+    "schema": ("compiler.commands.schema", "print a dialect's JSON Schema"),
+    "eject": ("compiler.commands.eject", "make compiled files your own, for good"),
+    "completion": ("compiler.commands.completion", "print the completion script of a shell"),
+    "version": ("compiler.commands.version", "print headrace's version"),
+}
+USAGE, FAULT, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file name that is no text must not end in a traceback
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+        return status
+    except SystemExit as stopped:  # argparse: 0 after --help, 2 for wrong usage
+        return stopped.code if isinstance(stopped.code, int) else USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _swallow_output()
+        return BROKEN_PIPE
+    except Exception as error:
+        from compiler.commands.fault import report
+
+        print(report(error, words), file=sys.stderr)
+        return FAULT
+
+
+def _run(words: list[str]) -> int:
+    if not words:
+        print(overview(), file=sys.stderr)
+        return USAGE
+    name, *rest = words
+    if name in ("-h", "--help"):
+        print(overview())
+        return 0
+    if name == "help":
+        name, rest = (rest[0], ["--help"]) if rest else ("--help", [])
+        return _run([name, *rest])
+    if name in ("-V", "--version"):
+        name = "version"
+    if name not in COMMANDS:
+        print(f"headrace: {_not_a_command(name)}", file=sys.stderr)
+        return USAGE
+    command = load(name)
+    parsed = parser(name, command).parse_args(rest)
+    return command.run(parsed)
+
+
+def _not_a_command(name: str) -> str:
+    from compiler.diagnostics import suggest
+    from compiler.render.visible import visible
+
+    kind = "an option" if name.startswith("-") else "a command"
+    near = suggest(name, COMMANDS)
+    advice = f'did you mean "{near}"?' if near else "see headrace --help"
+    return f'"{visible(name)}" is not {kind}, {advice}'
+
+
+def overview() -> str:
+    """What `headrace --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {line}" for name, (_, line) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: headrace COMMAND [OPTION ...]",
+            "",
+            "Compiles a machine learning repository's manifest to CI/CD pipelines.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "`headrace COMMAND --help` says more about one of them, with examples.",
+        ]
+    )
+
+
+def load(name: str) -> Command:
+    """A command's module."""
+    from importlib import import_module
+
+    module: Command = import_module(COMMANDS[name][0])
+    return module
+
+
+def parser(name: str, command: Command) -> ArgumentParser:
+    """A command's parser."""
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
+    examples = "\n".join(f"  {line}" for line in command.EXAMPLES.strip().split("\n"))
+    made = ArgumentParser(
+        prog=f"headrace {name}",
+        description=command.DESCRIPTION,
+        epilog=f"examples:\n{examples}",
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.configure(made)
+    return made
+
+
+def _swallow_output() -> None:
+    """Point the output at nothing, or the interpreter would complain about the pipe when it ends."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

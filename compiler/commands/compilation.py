@@ -1,0 +1,37 @@
+"""From a workspace to the files that its manifests make, for `compile` and `check`."""
+
+from __future__ import annotations
+
+from compiler import codes, driver
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from compiler.commands.workspace import Workspace
+    from compiler.diagnostics import Sink
+    from compiler.driver import OutputFile
+    from compiler.ir import Project
+    from compiler.target import Target
+
+
+def lowered_projects(workspace: Workspace, sink: Sink) -> tuple[list[Project], list[Project]]:
+    """The projects as they were read, and as targets see them."""
+    read = list(workspace.projects(sink))
+    return read, [driver.lowered(project, workspace.repository, sink) for project in read]
+
+
+def emitted(
+    projects: Iterable[Project], targets: Sequence[Target], sink: Sink, allowed: frozenset[str] = frozenset()
+) -> list[OutputFile]:
+    """All files of all projects; none where there is an error. Two manifests that make one file are an error."""
+    files: dict[str, OutputFile] = {}
+    makers: dict[str, str] = {}
+    for project in projects:
+        for file in driver.emit(project, targets, sink, allowed):
+            if file.path in files:
+                message = f"{file.path} is written by {makers[file.path]} and by {project.manifest}"
+                sink.report(codes.SEVERAL_OUTPUTS, message)
+            files[file.path] = file
+            makers[file.path] = project.manifest
+    return [] if sink.failed else list(files.values())

@@ -1,0 +1,94 @@
+"""Where a command works: a repository, and the manifests that a path on the command line means."""
+
+from __future__ import annotations
+
+import os
+
+from compiler import codes, driver
+from compiler.diagnostics import Sink
+from compiler.repository import OutsideError, Repository, find_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Iterator
+
+    from compiler.driver import Unit
+    from compiler.frontends.base import FrontEnd
+    from compiler.ir import Project
+
+
+def add_path(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "path", metavar="PATH", nargs="?", help="a manifest or a folder; without it, the one found here"
+    )
+
+
+class Workspace:
+    """A repository and the units in it that are meant."""
+
+    __slots__ = ("repository", "units")
+
+    def __init__(self, repository: Repository, units: list[Unit]) -> None:
+        self.repository = repository
+        self.units = units
+
+    def projects(self, sink: Sink) -> Iterator[Project]:
+        """Every unit, read."""
+        for unit in self.units:
+            project = driver.load(unit, self.repository, sink)
+            if project is not None:
+                yield project
+
+
+def open_workspace(path: str | None, sink: Sink) -> Workspace | None:
+    """The repository and manifests for PATH: a file is read whatever its name, a folder is searched.
+
+    Without a path the folder here is searched, and then each one above it up to the repository's root.
+    """
+    given = path if path is not None else "."
+    try:
+        if path is not None and not os.path.exists(path):
+            sink.report(codes.NO_MANIFEST, f'"{path}" is not there')
+            return None
+        folder = given if os.path.isdir(given) else os.path.dirname(given) or "."
+        repository = Repository(find_root(folder) or folder)
+        relative = repository.relative(given)
+    except OutsideError as error:
+        sink.report(codes.OUTSIDE, str(error))
+        return None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        sink.report(codes.UNREADABLE, f'"{given}" can\'t be read: {reason.lower()}')
+        return None
+    if not os.path.isdir(given):
+        unit = driver.recognise(repository, relative, front_ends(), sink)
+        return None if unit is None else Workspace(repository, [unit])
+    return _search(repository, relative, path is None, sink)
+
+
+def front_ends() -> list[FrontEnd]:
+    """Every front end. They are told which targets there are: a manifest may hold settings for those."""
+    from compiler.frontends import FRONT_ENDS, base, front_end
+    from targets import TARGETS
+
+    base.known_targets = tuple(TARGETS)
+    return [front_end(name) for name in FRONT_ENDS]
+
+
+def _search(repository: Repository, folder: str, upwards: bool, sink: Sink) -> Workspace | None:
+    at = folder
+    while True:
+        units = driver.find(repository, at, front_ends())
+        if units:
+            return Workspace(repository, units)
+        if not upwards or not at:
+            break
+        at = at.rpartition("/")[0]
+    where = f'"{folder}"' if folder else "this folder"
+    sink.report(
+        codes.NO_MANIFEST,
+        f"there is no manifest in {where}",
+        help="name a file, or run `headrace init` to write a headrace.yaml",
+    )
+    return None
