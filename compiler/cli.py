@@ -126,16 +126,27 @@ def parser(name: str, command: Command) -> ArgumentParser:
     """A command's parser."""
     from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
+    columns = _columns()
     examples = "\n".join(f"  {line}" for line in command.EXAMPLES.strip().split("\n"))
     made = ArgumentParser(
         prog=f"headrace {name}",
         description=command.DESCRIPTION,
         epilog=f"examples:\n{examples}",
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=lambda prog: RawDescriptionHelpFormatter(prog, width=columns),
         allow_abbrev=False,
     )
     command.configure(made)
     return made
+
+
+def _columns() -> int:
+    """The width of help texts. (Asked by itself, argparse would import shutil at every start.)"""
+    import os
+
+    try:
+        return max(40, min(os.get_terminal_size().columns - 2, 100))
+    except OSError:
+        return 100
 
 
 def _swallow_output() -> None:

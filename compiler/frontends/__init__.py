@@ -14,6 +14,6 @@ FRONT_ENDS: dict[str, str] = {
 def front_end(name: str) -> FrontEnd:
     """The front end of a dialect. Raises KeyError for a name that is not in the table."""
     from importlib import import_module
-    from typing import cast
 
-    return cast("FrontEnd", import_module(FRONT_ENDS[name]))
+    module: FrontEnd = import_module(FRONT_ENDS[name])
+    return module

@@ -6,8 +6,6 @@ gate as well, so that nothing goes on after an objective was missed.
 
 from __future__ import annotations
 
-import json
-
 from compiler.ir import Artifact, Environment, Job, Need, Parameter, Pipeline, Project, Ref, Support
 from compiler.matrix import legs
 from compiler.passes.context import Context
@@ -75,6 +73,8 @@ def _with_check(pipeline: Pipeline) -> Pipeline:
     checked = [parameter for parameter in pipeline.parameters if _is_checkable(parameter)]
     if not checked or not pipeline.jobs:
         return pipeline
+    import json  # worth 4 ms where no parameter is checked
+
     taken = {job.name for job in pipeline.jobs}
     name = CHECK
     while name in taken:
