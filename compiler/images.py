@@ -27,4 +27,18 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
+CUDA_IMAGE = "nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04"
+CUDA_PACKAGES = ("ca-certificates", "python3-venv")
+
+
+def cuda_prelude(version: str) -> tuple[str, ...]:
+    """Lines that bring uv, and with it Python of a version as `python`, into the CUDA image."""
+    return (
+        "python3 -m venv /opt/uv",
+        f"/opt/uv/bin/pip install --quiet uv=={UV_VERSION}",
+        f"/opt/uv/bin/uv venv --quiet --seed --python {version} /opt/python",
+        'export PATH="/opt/python/bin:/opt/uv/bin:$PATH"',
+    )
+
+
 HELPER = python_image(DEFAULT_PYTHON, None)  # runs headrace's own scripts where a job brings no image

@@ -237,6 +237,7 @@ class Environment(Node):
     groups: tuple[str, ...] = NOTHING
     extras: tuple[str, ...] = NOTHING
     apt: tuple[str, ...] = NOTHING
+    prelude: tuple[str, ...] = NOTHING  # made by a pass: lines that bring Python into an image without it
     setup: tuple[Text, ...] = NOTHING
     working_directory: str | None = None
     build: Build | None = None

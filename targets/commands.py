@@ -125,6 +125,7 @@ def prepare(job: Job) -> list[str]:
         packages = " ".join(literal(package) for package in environment.apt)
         lines.append("apt-get update -qq")
         lines.append(f"apt-get install -y -qq --no-install-recommends {packages}")
+    lines.extend(environment.prelude)
     body = [*_install(environment), *(shell_text(text) for text in environment.setup)]
     if body and environment.working_directory:
         lines.append(f"cd {literal(environment.working_directory)}")

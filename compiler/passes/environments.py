@@ -149,14 +149,22 @@ def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str],
         environment = named
     if environment.build is not None:
         return _in_built_image(job, environment, built_by, context)
-    return job.replace(environment=with_image(environment))
+    accelerated = job.resources is not None and job.resources.accelerator is not None
+    return job.replace(environment=with_image(environment, accelerated))
 
 
-def with_image(environment: Environment) -> Environment:
+def with_image(environment: Environment, accelerated: bool = False) -> Environment:
     """An environment that says a Python or an installer runs in an image of the table, unless it names one."""
     if environment.image is not None or not (environment.python or environment.installer):
         return environment
     version = environment.python or images.DEFAULT_PYTHON
+    if accelerated and environment.installer != "conda":
+        return environment.replace(
+            python=version,
+            image=(images.CUDA_IMAGE,),
+            apt=(*images.CUDA_PACKAGES, *environment.apt),
+            prelude=images.cuda_prelude(version),
+        )
     return environment.replace(python=version, image=(images.python_image(version, environment.installer),))
 
 
