@@ -15,13 +15,15 @@ NAMES = {
     "check_parameters": "checks the type and bounds of the run's parameters",
     "content_key": "computes the cache key of a job",
     "decide": "evaluates conditions that a target cannot test natively",
+    "deploy": "puts built images into Kubernetes documents, and applies or commits them",
     "gate": "judges objectives over a job's metrics",
     "keeper": "keeps checkpoints outside the machine and brings them back",
+    "probe": "waits for a service and checks its answer to a request",
     "retry": "runs a command again when an attempt fails",
     "stamp": "skips a job whose key is unchanged and whose outputs are held",
     "store": "carries big outputs through a store",
 }
-PARTS = ("archive", "blobs", "child", "problem")
+PARTS = ("archive", "blobs", "child", "problem", "web")
 
 _FUTURE = "from __future__ import annotations"
 _IMPORT = "from targets.runtime."
