@@ -36,7 +36,14 @@ def discover(repository: Files, folder: str = "") -> list[str]:
 
 
 def read(unit: str, repository: Files, sink: Sink) -> Project | None:
-    from compiler.frontends.native.read import read_source
+    from compiler.frontends.native.reading import read_source
 
     source = repository.source(unit, sink)
     return None if source is None else read_source(source, unit, sink)
+
+
+def write(project: Project) -> str:
+    """A project as a headrace.yaml. Raises ValueError for what a manifest can't say."""
+    from compiler.frontends.native.writing import write as write_project
+
+    return write_project(project)

@@ -282,7 +282,7 @@ def duration(slot: Slot, context: Context) -> int | None:
 
     seconds = _parsed(slot, context, parse, codes.BAD_DURATION)
     if seconds == 0:
-        context.sink.report(codes.OUT_OF_RANGE, f'"{slot.key}" takes one second or more', slot.span_here)
+        context.sink.report(codes.BAD_DURATION, f'"{slot.key}" takes one second or more', slot.span_here)
         return None
     return seconds
 

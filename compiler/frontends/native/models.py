@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler import reader
 from compiler.frontends.native.access import read_secret_uses
-from compiler.frontends.native.actions import read_rollout
+from compiler.frontends.native.actions import ACTIONS, read_rollout
 from compiler.frontends.native.environments import environment_or_name
 from compiler.frontends.native.fields import (
     choice,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from compiler.frontends.native.fields import Context, Read, Table
     from compiler.ir import Job, Rollout
 
+_OF_JOBS = frozenset((*ACTIONS, "extends"))
 _url_path = shaped(r"/[^\s]*", "/health")
 _address = shaped(r"(/|https?://)[^\s]*", "/health")
 
@@ -48,7 +49,8 @@ def _deploy(model: str) -> Read[Rollout | Job | str]:
     """A job, or with `platform` how the model is rolled out."""
 
     def read_deploy(slot: Slot, context: Context) -> Rollout | Job | str | None:
-        if isinstance(slot.value, Mapping) and "platform" in slot.value.entries and "run" not in slot.value.entries:
+        node = slot.value
+        if isinstance(node, Mapping) and "platform" in node.entries and not node.entries.keys() & _OF_JOBS:
             return read_rollout(slot, context)
         return _step(model)(slot, context)
 

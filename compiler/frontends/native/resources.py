@@ -67,28 +67,36 @@ def read_resources(slot: Slot, context: Context) -> Resources | None:
     found = section(slot, context, RESOURCES, "the resources of a job")
     if found is None:
         return None
+    _check_twice(slot, context)
     request, limit = found.pop("request", None), found.pop("limit", None)
     for key in AMOUNTS:
-        single = found.pop(key, (None, None))
-        request = _with(request, key, single[0], slot, context, found["origin"])
-        limit = _with(limit, key, single[1], slot, context, found["origin"])
+        asked, most = found.pop(key, (None, None))
+        request = _with(request, key, asked, found["origin"])
+        limit = _with(limit, key, most, found["origin"])
     _check_order(request, limit, slot, context)
     return Resources(request=request, limit=limit, **found)
 
 
-def _with(
-    amounts: Amounts | None, key: str, amount: int | None, slot: Slot, context: Context, origin: Origin
-) -> Amounts | None:
-    """Amounts with one more of them; said twice is an error."""
+def _check_twice(slot: Slot, context: Context) -> None:
+    """A quantity stands by itself, or under `request` and `limit`."""
+    node = slot.value
+    if not isinstance(node, Mapping):
+        return
+    for whole in ("request", "limit"):
+        part = Slot(node, whole, node.entries.get(whole, ""), node.document).value
+        said = part.entries if isinstance(part, Mapping) else ()
+        for key in AMOUNTS:
+            if key in node.entries and key in said:
+                message = f'"{key}" stands here and under "{whole}"'
+                context.sink.report(codes.KEYS_EXCLUDE, message, node.key_span(key))
+
+
+def _with(amounts: Amounts | None, key: str, amount: int | None, origin: Origin) -> Amounts | None:
+    """Amounts with one more of them."""
     if amount is None:
         return amounts
-    if amounts is None:
-        given: dict[str, Any] = {key: amount}
-        return Amounts(origin=origin, **given)
-    if getattr(amounts, key) is not None and isinstance(slot.value, Mapping):
-        message = f'"{key}" is said here and under "request" or "limit"'
-        context.sink.report(codes.KEYS_EXCLUDE, message, slot.value.key_span(key))
-    return amounts.replace(**{key: amount})
+    more: dict[str, Any] = {key: amount}
+    return Amounts(origin=origin, **more) if amounts is None else amounts.replace(**more)
 
 
 def _check_order(request: Amounts | None, limit: Amounts | None, slot: Slot, context: Context) -> None:

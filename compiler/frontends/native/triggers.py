@@ -86,17 +86,27 @@ def _change_request(slot: Slot, context: Context) -> tuple[Trigger, ...]:
 def _schedule(slot: Slot, context: Context) -> tuple[Trigger, ...]:
     """One schedule, or a list of them."""
     if isinstance(slot.value, Sequence):
-        return tuple(trigger for item in items(slot.value) for trigger in _schedule(item, context))
+        return list_of(_one_schedule, least=1)(slot, context) or ()
+    found = _one_schedule(slot, context)
+    return () if found is None else (found,)
+
+
+def _one_schedule(slot: Slot, context: Context) -> OnSchedule | None:
     found = section(slot, context, SCHEDULE, "a schedule", ("cron",))
-    return () if found is None else (OnSchedule(**found),)
+    return None if found is None else OnSchedule(**found)
 
 
 def _pipeline(slot: Slot, context: Context) -> tuple[Trigger, ...]:
     """The name of the pipeline that ends, or a list of names."""
     if isinstance(slot.value, Sequence):
-        return tuple(trigger for item in items(slot.value) for trigger in _pipeline(item, context))
+        return list_of(_one_pipeline, least=1)(slot, context) or ()
+    found = _one_pipeline(slot, context)
+    return () if found is None else (found,)
+
+
+def _one_pipeline(slot: Slot, context: Context) -> OnPipeline | None:
     pipeline = name(slot, context)
-    return (OnPipeline(pipeline=pipeline, origin=slot),) if pipeline else ()
+    return OnPipeline(pipeline=pipeline, origin=slot) if pipeline else None
 
 
 def _without_options(trigger: type[OnManual] | type[OnCall]) -> Callable[[Slot, Context], tuple[Trigger, ...]]:

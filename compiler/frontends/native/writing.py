@@ -8,6 +8,8 @@ from __future__ import annotations
 from compiler import condition, duration, ir, objective, quantity
 from compiler.frontends.native.paths import relative
 from compiler.text import spelled
+from compiler.yamlwriter import PlainKey
+from compiler.yamlwriter import write as write_yaml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ _LARGEST = 2**53 - 1  # what every YAML reader takes exactly
 
 def write(project: ir.Project) -> str:
     """The manifest's text. Raises ValueError for what a manifest can't say."""
-    from compiler.yamlwriter import write as write_yaml
-
     return write_yaml(_Writer(project.folder).project(project))
 
 
@@ -57,6 +57,11 @@ def _text(text: ir.Text) -> object:
 
 def _texts(texts: Iterable[ir.Text]) -> list[object]:
     return [_text(text) for text in texts]
+
+
+def _argv(words: Iterable[ir.Text]) -> list[object]:
+    """Words as text even where a plain Boolean would do: `["true"]` is a program."""
+    return [spelled(word) if isinstance(_text(word), bool) else _text(word) for word in words]
 
 
 def _scalars(values: Iterable[str]) -> list[object]:
@@ -207,7 +212,7 @@ class _Writer:
             data["run"] = _text(action.lines)
             shell = shell or action.shell
         elif isinstance(action, ir.Exec):
-            data["run"] = _texts(action.argv)
+            data["run"] = _argv(action.argv)
         elif isinstance(action, ir.Entry):
             data["entry"] = self.entry(action)
         elif isinstance(action, ir.BuildImage):
@@ -304,7 +309,7 @@ class _Writer:
         data: Data = {}
         _put(data, "environment", service.environment, self.environment_or_name)
         _put(data, "function", service.function)
-        _put(data, "command", service.command, _texts)
+        _put(data, "command", service.command, _argv)
         data |= _fields(service, ("port", "replicas"))
         _put(data, "resources", service.resources, _resources)
         _put(data, "env", service.env, _env)
@@ -317,7 +322,7 @@ class _Writer:
 
     def pipeline(self, pipeline: ir.Pipeline) -> Data:
         data: Data = {}
-        _put(data, "on", pipeline.triggers, lambda triggers: [self.trigger(trigger) for trigger in triggers])
+        _put(data, PlainKey("on"), pipeline.triggers, lambda triggers: [self.trigger(trigger) for trigger in triggers])
         if pipeline.members is not ir.NOTHING:
             data["jobs"] = [*_scalars(pipeline.members), *({job.name: self.job(job)} for job in pipeline.jobs)]
         elif pipeline.jobs is not ir.NOTHING:
@@ -474,7 +479,7 @@ def _sidecar(sidecar: ir.Sidecar) -> Data:
     data: Data = {"name": _scalar(sidecar.name), "image": _text(sidecar.image)}
     _put(data, "port", sidecar.port)
     _put(data, "env", sidecar.env, _env)
-    _put(data, "command", sidecar.command, _texts)
+    _put(data, "command", sidecar.command, _argv)
     return data
 
 
