@@ -1,0 +1,84 @@
+"""targets.legs: legs as jobs of their own, and matrices cut to a limit."""
+
+from __future__ import annotations
+
+from compiler.ir import Job, Matrix, Need
+from compiler.matrix import legs
+from targets.legs import chunk, expand, only
+
+FOLDS = Matrix(axes=(("fold", ("0", "1")),))
+GRID = Matrix(axes=(("fold", ("0", "1")), ("size", ("s", "l"))))
+
+
+def needs(job: Job) -> list[str]:
+    return [need.job for need in job.needs]
+
+
+def test_jobs_without_edges_between_legs_stay() -> None:
+    jobs = (Job(name="train", matrix=FOLDS), Job(name="test", needs=(Need(job="train", legs="all"),)))
+    made, members = expand(jobs)
+    assert made == jobs
+    assert members == {"train": ("train",), "test": ("test",)}
+
+
+def test_same_pairs_legs_by_the_axes_that_both_have() -> None:
+    jobs = (
+        Job(name="train", matrix=GRID),
+        Job(name="test", matrix=FOLDS, needs=(Need(job="train", legs="same"),)),
+        Job(name="report", needs=(Need(job="test", legs="all"), Need(job="train"))),
+    )
+    made, members = expand(jobs)
+    by_name = {job.name: job for job in made}
+    assert members["train"] == (
+        "train.fold=0,size=s",
+        "train.fold=0,size=l",
+        "train.fold=1,size=s",
+        "train.fold=1,size=l",
+    )
+    assert needs(by_name["test.fold=0"]) == ["train.fold=0,size=s", "train.fold=0,size=l"]
+    assert needs(by_name["report"]) == [*members["test"], *members["train"]]
+    assert only(by_name["test.fold=1"]) == (("fold", "1"),)
+    assert all(need.legs is None for job in made for need in job.needs)
+
+
+def test_picked_legs_are_needed_by_name() -> None:
+    jobs = (
+        Job(name="train", matrix=FOLDS),
+        Job(name="test", needs=(Need(job="train", legs=(("fold", "1"),), optional=True, artifacts=False),)),
+    )
+    made, _ = expand(jobs)
+    (need,) = made[-1].needs
+    assert need == Need(job="train.fold=1", optional=True, artifacts=False)
+
+
+def test_a_matrix_that_picks_keeps_its_own_legs_together() -> None:
+    jobs = (
+        Job(name="train", matrix=FOLDS),
+        Job(name="test", matrix=GRID, needs=(Need(job="train", legs=(("fold", "0"),)),)),
+    )
+    made, members = expand(jobs)
+    assert members["test"] == ("test",)
+    assert needs(made[-1]) == ["train.fold=0"]
+
+
+def test_large_matrices_are_cut_and_share_their_limit() -> None:
+    wide = Matrix(axes=(("seed", tuple(map(str, range(10)))),), max_parallel=6)
+    jobs = (Job(name="sweep", matrix=wide), Job(name="best", needs=(Need(job="sweep", legs="all"),)))
+    made, members = chunk(jobs, 4)
+    assert members["sweep"] == ("sweep.1", "sweep.2", "sweep.3")
+    assert [len(legs(job.matrix)) for job in made[:3]] == [4, 4, 2]
+    assert [job.matrix.max_parallel for job in made[:3] if job.matrix] == [2, 2, 2]
+    assert [leg for job in made[:3] for leg in legs(job.matrix)] == list(legs(wide))
+    assert needs(made[-1]) == list(members["sweep"])
+
+
+def test_a_part_does_not_take_the_name_of_a_job() -> None:
+    wide = Matrix(axes=(("seed", ("1", "2", "3")),))
+    made, members = chunk((Job(name="sweep", matrix=wide), Job(name="sweep.1")), 2)
+    assert members["sweep"] == ("sweep.1.", "sweep.2")
+    assert len({job.name for job in made}) == 3
+
+
+def test_only_is_empty_for_several_legs() -> None:
+    assert only(Job(name="a", matrix=FOLDS)) == ()
+    assert only(Job(name="a")) == ()
