@@ -29,7 +29,7 @@ def resolve_templates(project: Project, context: Context) -> Project:
     return project.replace(templates=NOTHING, defaults=None)
 
 
-def _resolved(templates: tuple[Job, ...], context: Context) -> dict[str, Job]:
+def _resolved(templates: tuple[Job, ...], context: Context) -> dict[str, Job | None]:
     """Templates may extend templates: resolve the ones that others stand on first."""
     by_name = {template.name: template for template in templates}
     waits = {name: [template.extends] if template.extends else [] for name, template in by_name.items()}
@@ -39,7 +39,7 @@ def _resolved(templates: tuple[Job, ...], context: Context) -> dict[str, Job]:
     done: dict[str, Job] = {}
     for name in graph.order(waits):
         done[name] = _extended(by_name[name], {**dict.fromkeys(by_name), **done}, context)
-    return done
+    return {**dict.fromkeys(by_name), **done}  # None: on a circle, which is reported
 
 
 def _extended(job: Job, templates: dict[str, Any], context: Context) -> Job:
