@@ -54,6 +54,7 @@ def open_workspace(path: str | None, sink: Sink) -> Workspace | None:
         folder = given if os.path.isdir(given) else os.path.dirname(given) or "."
         repository = Repository(find_root(folder) or folder)
         relative = repository.relative(given)
+        repository.path(relative)
     except OutsideError as error:
         sink.report(codes.OUTSIDE, str(error))
         return None

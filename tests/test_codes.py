@@ -1,0 +1,221 @@
+"""Every code has a page and one isolated case, and every page and case has a code.
+
+A case is a folder fixtures/errors/HRdddd-name: the files of a repository, `command` (what is run there; `check` without
+it) and `expected.txt`, the transcript. `HEADRACE_RECORD=1 pytest tests/test_codes.py` writes the transcripts anew; read
+the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from compiler import VERSION, cli
+from compiler.commands.catalogue import catalogue
+from compiler.commands.explain import find
+from compiler.pages import FOLDER, page
+from targets import TARGETS
+
+CASES = Path(__file__).parent.parent / "fixtures" / "errors"
+RECORD = bool(os.environ.get("HEADRACE_RECORD"))
+CATALOGUE = catalogue()
+
+# Codes that nothing reports yet, each with the reason. The test fails when one of them is reported after all.
+PENDING: dict[str, str] = {
+    "HR3035": "all jobs of a manifest are one pool, so a dataset's producer is always within reach",
+    "HR3040": "no target compares a declared size with what its artifacts take",
+    "HR3045": "no pass looks at what a cache key covers",
+    "HR3047": "no pass looks at a schedule's two days",
+    "HR3048": "nothing in a manifest names a model yet",
+}
+
+# Codes that may stand in a case beside its own, each because the one can't be had without the other.
+COMPANIONS: dict[str, set[str]] = {
+    "HR3020": {"HR3044"},  # a job whose name is taken by a build needs a job that runs in what is built
+}
+NOTES_OF_TARGETS = {"HR4002", "HR4011"}
+
+Setup = Callable[[Path, pytest.MonkeyPatch], None]
+START = "version: 1\nname: demo\n"
+JOBS = START + "jobs:\n"
+
+
+def _manifest(text: str) -> Setup:
+    def setup(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (folder / "headrace.yaml").write_text(text, encoding="utf-8")
+
+    return setup
+
+
+def _too_large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(folder / "headrace.yaml", "wb") as file:
+        file.truncate(65 * 1024 * 1024)
+
+
+def _unreadable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root no file is unreadable."""
+
+    def read_bytes(self: object, path: str) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("compiler.repository.Repository.read_bytes", read_bytes)
+
+
+def _unwritable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "out").mkdir()
+    (folder / "out" / ".github").write_text("a file\n")
+
+
+def _link_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "headrace.yaml").write_text(JOBS + "  train: {run: python train.py}\n")
+    (folder / "link.yaml").symlink_to(elsewhere / "headrace.yaml")
+
+
+def _left_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.main(["compile", "--target", "github"])
+    header = f"# Compiled by headrace {VERSION} from headrace.yaml. Do not edit: change the manifest.\n"
+    (folder / ".github" / "workflows" / "old.yml").write_text(header + "on: push\n")
+
+
+def _faulty(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(arguments: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("compiler.commands.check.check", check)
+
+
+def _aliases() -> str:
+    lines = ["env:", "  A0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"  A{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]" for at in range(1, 7)]
+    return START + "\n".join(lines) + "\njobs:\n  train: {run: python train.py}\n"
+
+
+SETUPS: dict[str, Setup] = {
+    "HR1002": _too_large,
+    "HR1006": _manifest(START + "env: {A: " + "[" * 100 + "]" * 100 + "}\njobs:\n  train: {run: python train.py}\n"),
+    "HR1007": _manifest(_aliases()),
+    "HR4008": _manifest(JOBS + "".join(f"  job-{at}: {{run: python train.py}}\n" for at in range(1000))),
+    "HR4009": _manifest(
+        JOBS + f"  train: {{run: 'python train.py {{{{ matrix.a }}}}', matrix: {{a: {list(range(300))}}}}}\n"
+    ),
+    "HR4012": _manifest(
+        START
+        + "parameters:\n"
+        + "".join(f"  p{at}: {{default: x}}\n" for at in range(30))
+        + "jobs:\n  train: {run: python train.py}\n"
+    ),
+    "HR5002": _unreadable,
+    "HR5003": _unwritable,
+    "HR5005": _link_out,
+    "HR5007": _left_behind,
+    "HR9001": _faulty,
+}
+
+
+def case_folder(number: str) -> Path:
+    return CASES / f"{number}-{CATALOGUE[number].name}"
+
+
+def transcript(number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
+    """What a person sees who runs the case."""
+    folder = tmp_path / "case"
+    case = case_folder(number)
+    command = "check"
+    if case.exists():
+        shutil.copytree(case, folder, ignore=shutil.ignore_patterns("expected.txt", "command"))
+        if (case / "command").exists():
+            command = (case / "command").read_text(encoding="utf-8").strip()
+    else:
+        folder.mkdir()
+    for target in re.findall(r"--target (\w+)", command):
+        if target not in TARGETS:
+            pytest.skip(f"there is no target {target}")
+    monkeypatch.chdir(folder)
+    if number in SETUPS:
+        SETUPS[number](folder, monkeypatch)
+    capfd.readouterr()
+    status = cli.main(command.split())
+    out, err = capfd.readouterr()
+    out = out.split("\n--- a/")[0]  # the difference is the target's matter, not the finding's
+    out = re.sub(r"\S*headrace-report-\S+", "REPORT", out)
+    err = re.sub(r"\S*headrace-report-\S+", "REPORT", err)
+    return f"$ headrace {command}\n{out.rstrip()}\n{err}".rstrip() + f"\nexit status {status}\n"
+
+
+def reported(text: str) -> set[str]:
+    return set(re.findall(r"^(?:\S+: )?(?:error|warning|note)\[(HR\d{4}) ", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("number", [number for number in CATALOGUE if number not in PENDING])
+def test_a_case_yields_its_code_and_reads_as_recorded(
+    number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = transcript(number, tmp_path, monkeypatch, capfd)
+    allowed = COMPANIONS.get(number, set()) | (NOTES_OF_TARGETS if number.startswith("HR4") else set())
+    assert number in reported(text), text
+    assert reported(text) - {number} <= allowed, text
+    assert COMPANIONS.get(number, set()) <= reported(text), "a companion that does not come"
+    expected = case_folder(number) / "expected.txt"
+    if RECORD:
+        expected.parent.mkdir(parents=True, exist_ok=True)
+        expected.write_text(text, encoding="utf-8")
+    assert expected.exists(), f"record it: {expected}"
+    assert text == expected.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("number", PENDING)
+def test_a_pending_code_is_pending(
+    number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert number in CATALOGUE, f"{number} is gone: take it out of PENDING"
+    text = transcript(number, tmp_path, monkeypatch, capfd)
+    assert number not in reported(text), f"{number} is reported now: take it out of PENDING and record its case"
+    assert not (case_folder(number) / "expected.txt").exists()
+
+
+def test_every_case_has_a_code() -> None:
+    known = {case_folder(number).name for number in CATALOGUE}
+    assert {folder.name for folder in CASES.iterdir() if folder.is_dir()} <= known
+
+
+def test_every_page_has_a_code_and_every_code_a_page() -> None:
+    pages = {name.removesuffix(".md") for name in os.listdir(FOLDER) if name.endswith(".md")}
+    assert pages == set(CATALOGUE)
+
+
+@pytest.mark.parametrize("number", CATALOGUE)
+def test_a_page_says_what_it_is_shows_it_and_helps(number: str) -> None:
+    text = page(number)
+    code = CATALOGUE[number]
+    assert text is not None
+    assert text.startswith(f"# {number} {code.name}\n\n{code.severity.capitalize()}: {code.summary}.\n\n")
+    assert "\n## Example\n\n```" in text
+    assert "\n## How to mend it\n\n" in text
+    assert all(len(line) <= 120 for line in text.split("\n"))
+    assert text.count("```") % 2 == 0
+
+
+@pytest.mark.parametrize("number", CATALOGUE)
+def test_the_example_of_a_page_is_the_case(number: str) -> None:
+    """So that the documentation is under test: a manifest on a page is the one whose output is recorded."""
+    text = page(number)
+    assert text is not None
+    fence, example = re.search(r"## Example\n\n```(\w+)\n(.*?)```", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    manifests = [path for path in case_folder(number).glob("*.yaml") if path.is_file()]
+    if fence == "yaml" and manifests and "→" not in example and "#" not in example:
+        assert any(example.strip("\n") in path.read_bytes().decode("utf-8", "replace") for path in manifests)
+
+
+def test_a_code_is_found_by_number_and_by_name() -> None:
+    for code in CATALOGUE.values():
+        assert find(code.number, CATALOGUE) == [code]
+        assert find(code.number.lower(), CATALOGUE) == [code]
+        assert find(code.name, CATALOGUE) == [code]
+    assert find("nothing", CATALOGUE) == []
