@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from posixpath import relpath
 
-from compiler.ir import Artifact, Environment, Exec, Job, Ref, Script, Support, walk
+from compiler.ir import Artifact, Deploy, Environment, Exec, Job, Ref, Script, Support, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -244,6 +244,29 @@ def support(action: Support) -> str:
     """One of headrace's own scripts: its text stands in a variable, its arguments are exact words."""
     arguments = "".join(" " + word(argument) for argument in action.arguments)
     return f'python3 -I -c "${script_variable(action.script)}"{arguments}'
+
+
+def deploy(action: Deploy) -> str:
+    """The line that rolls out a deployment's documents, from the repository's root.
+
+    The script's text stands in HEADRACE_DEPLOY, the reference of the image that was built (with its digest) in the
+    variable of `Ref("images", action.image)`. kubectl, or git for a commit, and their access are the target's to give.
+    """
+    from compiler.kubernetes import placeholder
+
+    options: list[Text] = [("commit",) if action.platform == "gitops" else ("apply",)]
+    given = {
+        "context": action.cluster,
+        "namespace": None if action.platform == "gitops" else action.namespace,
+        "branch": action.branch,
+        "repository": action.repository,
+        "health": None if action.platform == "gitops" else action.health,
+    }
+    options.extend((f"--{name}={value}",) for name, value in given.items() if value is not None)
+    if action.image is not None:
+        options.append((f"--image={placeholder(action.image)}=", Ref(kind="images", name=action.image)))
+    arguments = words((*options, ("--",), *((path,) for path in action.documents)))
+    return f'python3 -I -c "${script_variable("deploy")}" {arguments}'
 
 
 def script_variable(name: str) -> str:

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime_scripts import Job
+from compiler.ir import Deploy
+from targets import commands
+from targets.runtime import compact
+from tests.runtime_scripts import Job, environment
 
 DIGEST = "registry.example/churn@sha256:" + "a" * 64
 DOCUMENT = "kind: Deployment\nspec:\n  image: headrace.invalid/serving\n"
@@ -206,6 +209,28 @@ def test_misuse(job: Job, arguments: list[str]) -> None:
     assert job.run("deploy", *arguments).returncode == 2
 
 
+def test_the_line_that_targets_write_is_exact(job: Job, cluster: Cluster) -> None:
+    """Run by a shell, with the variables that a target gives."""
+    job.write("k8s/it's one.yaml", "kind: X\n")
+    action = Deploy(
+        platform="kubernetes",
+        cluster="group/project:agent one",
+        namespace="ml",
+        documents=("deploy/churn/kubernetes.yaml", "k8s/it's one.yaml"),
+        image="serving",
+    )
+    done = subprocess.run(
+        ["sh", "-euc", commands.deploy(action)],
+        cwd=job.folder,
+        env=environment(PATH=cluster.path, HEADRACE_DEPLOY=compact("deploy"), HEADRACE_IMAGE_SERVING=DIGEST),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert cluster.asked[0][:2] == ["--context=group/project:agent one", "--namespace=ml"]
+    assert cluster.given == DOCUMENT.replace("headrace.invalid/serving", DIGEST) + "\n---\nkind: X\n"
+
+
 # ------------------------------------------------------------------------------------------------------------- commits
 
 
@@ -243,6 +268,25 @@ def remote(tmp_path) -> Remote:
     if not shutil.which("git"):
         pytest.skip("git is not installed")
     return Remote(tmp_path)
+
+
+def test_the_line_for_a_commit(job: Job, remote: Remote) -> None:
+    action = Deploy(
+        platform="gitops",
+        branch="live",
+        repository=remote.url,
+        namespace="ml",
+        documents=("deploy/churn/kubernetes.yaml",),
+        image="serving",
+    )
+    variables = {"HEADRACE_DEPLOY": compact("deploy"), "HEADRACE_IMAGE_SERVING": DIGEST}
+    subprocess.run(
+        ["sh", "-euc", commands.deploy(action)],
+        cwd=job.folder,
+        env=environment(GIT_CONFIG_GLOBAL=os.devnull, **variables),
+        check=True,
+    )
+    assert DIGEST in remote.show("deploy/churn/kubernetes.yaml")
 
 
 def commit(job: Job, remote: Remote, *more: str, **env: str) -> subprocess.CompletedProcess[str]:
