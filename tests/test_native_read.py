@@ -112,6 +112,7 @@ def test_every_field_of_the_ir_is_read_or_made_by_passes() -> None:
         ("Project", "rendered"),
         ("Script", "shell"),
         ("Exec", "switches"),
+        ("Environment", "prelude"),
         ("Input", "store"),
         ("Input", "dataset"),
         ("Input", "version"),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from compiler import codes, reader
 from compiler.frontends.native.fields import boolean, choice, list_of, named, plain, section
 from compiler.ir import Parameter
+from compiler.parameter import EXAMPLES, compare, fits
 from compiler.yamltree import Mapping, Quoted, Slot
 
 TYPE_CHECKING = False
@@ -17,10 +16,6 @@ if TYPE_CHECKING:
     from compiler.source import Span
 
 TYPES = ("string", "int", "float", "bool", "choice")
-_INT = re.compile(r"[+-]?[0-9]+")
-_FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-_LONGEST = 4000  # digits; more is no number that anybody gives by hand
-_EXAMPLES = {"int": "an integer", "float": "a number", "bool": "true or false"}
 
 
 def _text(slot: Slot, context: Context) -> str | None:
@@ -100,8 +95,8 @@ class _Check:
             choices = self.found.get("choices", (value,))
             if value not in choices:
                 self.drop(key, f'{shown} is not one of the choices of "{self.name}"')
-        elif self.type in _EXAMPLES and not fits(value, self.type):
-            self.drop(key, f'{shown} is not {_EXAMPLES[self.type]}, as "{self.name}" takes')
+        elif self.type in EXAMPLES and not fits(value, self.type):
+            self.drop(key, f'{shown} is not {EXAMPLES[self.type]}, as "{self.name}" takes')
 
     def bounds(self) -> None:
         minimum, maximum, default = (self.found.get(key) for key in ("minimum", "maximum", "default"))
@@ -112,21 +107,3 @@ class _Check:
                 self.drop("default", f'the default "{default}" is below the minimum "{minimum}"')
             elif maximum is not None and compare(default, maximum) > 0:
                 self.drop("default", f'the default "{default}" is above the maximum "{maximum}"')
-
-
-def fits(value: str, kind: str) -> bool:
-    """Whether text is a value of a parameter's type; integers may be of any size, numbers are decimal and finite."""
-    if kind == "int":
-        return len(value) <= _LONGEST and _INT.fullmatch(value) is not None
-    if kind == "float":
-        return len(value) <= _LONGEST and _FLOAT.fullmatch(value) is not None
-    return value in ("true", "false") if kind == "bool" else True
-
-
-def compare(left: str, right: str) -> int:
-    """Below, equal or above zero as the first number is less than, equal to or greater than the second, exactly."""
-    if _INT.fullmatch(left) and _INT.fullmatch(right):
-        return int(left) - int(right)
-    from decimal import Decimal
-
-    return int(Decimal(left).compare(Decimal(right)))
