@@ -10,13 +10,14 @@ from compiler.diagnostics import Sink
 from compiler.ir import Project, Settings
 from compiler.passes import Context, lower
 from compiler.repository import OutsideError, Repository
-from compiler.target import Document, check_support
+from compiler.target import Document, check_sizes, check_support
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from compiler.frontends.base import FrontEnd
+    from compiler.ir import Include
     from compiler.target import Target
 
 MARK = "Compiled by headrace"
@@ -96,6 +97,58 @@ def load(unit: Unit, repository: Repository, sink: Sink) -> Project | None:
         return unit.front_end.read(unit.path, repository, sink)
 
 
+def load_all(
+    units: Sequence[Unit], repository: Repository, front_ends: Sequence[FrontEnd], sink: Sink
+) -> Iterator[Project]:
+    """Every unit's project, and those of the manifests that they name, each once.
+
+    A manifest that only names others has no project of its own; its settings hold for those that have none.
+    """
+    waiting: list[tuple[Unit, tuple[Settings, ...]]] = [(unit, ()) for unit in units]
+    seen: set[str] = {unit.path for unit in units}
+    while waiting:
+        unit, inherited = waiting.pop(0)
+        project = load(unit, repository, sink)
+        if project is None:
+            continue
+        project = _with_settings(project, inherited)
+        for include in project.manifests:
+            for found in _included(include, repository, front_ends, sink):
+                if found.path not in seen:
+                    seen.add(found.path)
+                    waiting.append((found, project.settings))
+        if not project.manifests or _has_work(project):
+            yield project
+
+
+def _with_settings(project: Project, inherited: tuple[Settings, ...]) -> Project:
+    own = {settings.target for settings in project.settings}
+    added = tuple(settings for settings in inherited if settings.target not in own)
+    return project.replace(settings=(*project.settings, *added)) if added else project
+
+
+def _has_work(project: Project) -> bool:
+    return bool(project.jobs or project.pipelines or project.models or project.services or project.environments)
+
+
+def _included(include: Include, repository: Repository, front_ends: Sequence[FrontEnd], sink: Sink) -> Iterator[Unit]:
+    paths = repository.glob(include.path) if any(c in include.path for c in "*?[") else [include.path]
+    if not paths or not all(repository.exists(path) for path in paths):
+        sink.report(codes.MISSING_FILE, f'"{include.path}" is not there', include.origin)
+        return
+    for path in paths:
+        if include.dialect is None:
+            unit = recognise(repository, path, front_ends, sink)
+        else:
+            unit = next((Unit(known, path) for known in front_ends if include.dialect == known.NAME), None)
+            if unit is None:
+                names = ", ".join(known.NAME for known in front_ends)
+                notes = (f"headrace reads {names}",)
+                sink.report(codes.NOT_A_MANIFEST, f'"{include.dialect}" is not a dialect', include.origin, notes=notes)
+        if unit is not None:
+            yield unit
+
+
 def lowered(project: Project, repository: Repository, sink: Sink) -> Project:
     """A project as targets see it."""
     with _Paused():
@@ -115,6 +168,7 @@ def emit(
     files: list[OutputFile] = []
     for target in targets:
         check_support(target, project, sink, allowed)
+        check_sizes(target, project, settings_of(project, target), sink)
     if sink.failed:
         return []
     with _Paused():

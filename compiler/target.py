@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from compiler import codes
 from compiler.features import Feature, features_used
-from compiler.ir import Node
+from compiler.ir import Artifact, Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from compiler.source import Origin
 else:
     Protocol = object
+
+
+ARTIFACT_BYTES = "artifact bytes"  # the key of LIMITS for the largest output that the target itself holds
 
 
 class Native(Node):
@@ -92,3 +95,19 @@ def check_support(target: Target, project: Project, sink: Sink, allowed: frozens
             sink.report(
                 codes.UNSUPPORTED, f"{target.TITLE} has no {feature.value}{more}: {support.why}", at, severity=severity
             )
+
+
+def check_sizes(target: Target, project: Project, settings: Settings, sink: Sink) -> None:
+    """Report outputs whose declared size is beyond what the target's own artifacts hold, where no store takes them."""
+    cap = target.LIMITS.get(ARTIFACT_BYTES)
+    if cap is None or settings.store not in (None, "ci"):
+        return
+    for pipeline in project.pipelines:
+        for job in pipeline.jobs:
+            for output in job.outputs:
+                if not isinstance(output, Artifact) or output.size is None or output.store not in (None, "ci"):
+                    continue
+                if output.size > cap * 10**9:
+                    at = output.origin or job.origin
+                    message = f"{target.TITLE} holds at most {cap:,} bytes of one output, and this one has no store"
+                    sink.report(codes.OUTPUT_TOO_LARGE, message, at, help="name a `store` for it, or for the target")

@@ -34,11 +34,8 @@ class Workspace:
         self.units = units
 
     def projects(self, sink: Sink) -> Iterator[Project]:
-        """Every unit, read."""
-        for unit in self.units:
-            project = driver.load(unit, self.repository, sink)
-            if project is not None:
-                yield project
+        """Every unit, read, and the manifests that they name."""
+        return driver.load_all(self.units, self.repository, front_ends(), sink)
 
 
 def open_workspace(path: str | None, sink: Sink) -> Workspace | None:

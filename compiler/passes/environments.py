@@ -149,6 +149,14 @@ def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str],
         environment = named
     if environment.build is not None:
         return _in_built_image(job, environment, built_by, context)
+    if environment.prebuild:
+        context.sink.report(
+            codes.UNSUPPORTED,
+            "headrace does not build environments ahead yet",
+            environment.origin or job.origin,
+            field="prebuild",
+            help="leave `prebuild` out, or give the environment a Dockerfile with `build`",
+        )
     accelerated = job.resources is not None and job.resources.accelerator is not None
     return job.replace(environment=with_image(environment, accelerated))
 
