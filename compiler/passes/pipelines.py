@@ -6,14 +6,20 @@ from compiler import codes, graph
 from compiler.ir import (
     NOTHING,
     Call,
+    Compare,
     Job,
     OnCall,
     OnChangeRequest,
     OnManual,
+    OnPipeline,
     OnPush,
+    OnSchedule,
     Parameter,
     Pipeline,
     Project,
+    Ref,
+    Truth,
+    walk,
 )
 from compiler.passes.context import Context
 from compiler.passes.defaults import united
@@ -21,6 +27,8 @@ from compiler.passes.gates import parameter_variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from compiler.ir import Trigger
 
 DEFAULT_TRIGGERS: tuple[Trigger, ...] = (OnPush(), OnChangeRequest(), OnManual())
@@ -34,6 +42,8 @@ def assemble_pipelines(project: Project, context: Context) -> Project:
     for pipeline in given:
         jobs = (*pipeline.jobs, *_picked(pipeline, pool, needs, context))
         pipelines.append(_assembled(pipeline, jobs, project, context))
+    _check_foreign(pipelines, context)
+    _check_triggers(pipelines, context)
     _check_calls(pipelines, context)
     _check_unused(project, pipelines, context)
     return project.replace(pipelines=tuple(pipelines), jobs=NOTHING)
@@ -90,6 +100,49 @@ def _check_collisions(parameters: tuple[Parameter, ...], context: Context) -> No
             context.sink.report(codes.NAME_COLLISION, message, parameter.origin)
 
 
+def _check_foreign(pipelines: list[Pipeline], context: Context) -> None:
+    """A job may name the parameters of the pipelines that run it, not those of others."""
+    everything = {parameter.name for pipeline in pipelines for parameter in pipeline.parameters}
+    for pipeline in pipelines:
+        known = {parameter.name for parameter in pipeline.parameters}
+        foreign = everything - known
+        for job in pipeline.jobs if foreign else ():
+            for name in dict.fromkeys(_parameters_in(job)):
+                if name in foreign:
+                    what = f'a parameter of "{pipeline.name}", which runs "{job.name}"'
+                    context.unknown(codes.UNKNOWN_PARAMETER, what, name, known, job.origin)
+
+
+def _parameters_in(job: Job) -> Iterator[str]:
+    for node in walk(job):
+        if isinstance(node, Ref) and node.kind == "parameters":
+            yield node.name
+        elif isinstance(node, (Compare, Truth)) and node.subject.startswith("parameters."):
+            yield node.subject.removeprefix("parameters.")
+
+
+def _check_triggers(pipelines: list[Pipeline], context: Context) -> None:
+    names = [pipeline.name for pipeline in pipelines]
+    for pipeline in pipelines:
+        known = {parameter.name: parameter for parameter in pipeline.parameters}
+        for trigger in pipeline.triggers:
+            at = trigger.origin or pipeline.origin
+            if isinstance(trigger, OnPipeline) and trigger.pipeline not in names:
+                context.unknown(codes.UNKNOWN_PIPELINE, "a pipeline of this manifest", trigger.pipeline, names, at)
+            for name, value in trigger.parameters if isinstance(trigger, OnSchedule) else ():
+                if name not in known:
+                    context.unknown(codes.UNKNOWN_PARAMETER, f'a parameter of "{pipeline.name}"', name, known, at)
+                elif (wrong := _wrong(known[name], value)) is not None:
+                    context.sink.report(codes.WRONG_DEFAULT, wrong, at, field="parameters")
+
+
+def _wrong(parameter: Parameter, value: str) -> str | None:
+    from compiler.parameter import problem  # regular expressions, for the few that give values
+
+    found = problem(parameter, value)
+    return None if found is None else f'{found}, as "{parameter.name}" takes it'
+
+
 def _check_calls(pipelines: list[Pipeline], context: Context) -> None:
     by_name = {pipeline.name: pipeline for pipeline in pipelines}
     calls: dict[str, list[str]] = {}
@@ -118,6 +171,11 @@ def _check_call(call: Call, called: Pipeline, context: Context) -> None:
     given = {variable.name for variable in call.parameters}
     for name in sorted(given - known.keys()):
         context.unknown(codes.WRONG_CALL, f'a parameter of "{called.name}"', name, known, call.origin)
+    for variable in call.parameters:
+        if variable.name in known and all(isinstance(piece, str) for piece in variable.value):
+            wrong = _wrong(known[variable.name], "".join(str(piece) for piece in variable.value))
+            if wrong is not None:
+                context.sink.report(codes.WRONG_CALL, wrong, variable.origin)
     for parameter in called.parameters:
         if parameter.required and parameter.default is None and parameter.name not in given:
             message = f'"{called.name}" requires the parameter "{parameter.name}"'
