@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Amounts, Environment, EnvVar, Job, Project, Resources, Retry
+from compiler.ir import Environment, EnvVar, Job, Project, Resources, Retry
 from compiler.passes.context import Context, over_groups
 
 TIMEOUT_SECONDS = 3600
@@ -54,8 +54,8 @@ def _resources(resources: Resources | None) -> Resources | None:
     """The shared memory of a GPU job is half of its memory unless it is said."""
     if resources is None or resources.accelerator is None or resources.shm is not None:
         return resources
-    amounts: Amounts | None = resources.limit or resources.request
-    memory = amounts.memory if amounts is not None else None
+    given = (amounts.memory for amounts in (resources.limit, resources.request) if amounts is not None)
+    memory = next((memory for memory in given if memory is not None), None)
     return resources if memory is None else resources.replace(shm=memory // 2)
 
 
