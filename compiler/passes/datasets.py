@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Artifact, Dataset, Input, Job, Need, Project
+from compiler.ir import Artifact, ChangedFiles, Dataset, Input, Job, Need, Project
 from compiler.passes.context import Context, labels, over_groups
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.ir import Text
 
 
 def lower_datasets(project: Project, context: Context) -> Project:
@@ -31,14 +35,26 @@ def _all_used(project: Project) -> set[str]:
 
 
 def _producing(job: Job, datasets: list[Dataset]) -> Job:
-    """`produced_by` adds the dataset's path to the job's outputs, unless the job declares it itself."""
-    declared = {output.path for output in job.outputs if isinstance(output, Artifact)}
-    added = tuple(
-        Artifact(path=(dataset.path,), kind="dataset", store=dataset.store, size=dataset.size, origin=dataset.origin)
-        for dataset in datasets
-        if (dataset.path,) not in declared
+    """`produced_by` adds the dataset's path to the job's outputs; one that the job declares itself is the dataset."""
+    if not datasets:
+        return job
+    by_path: dict[Text, Dataset] = {(dataset.path,): dataset for dataset in datasets}
+    outputs: list[Artifact | ChangedFiles] = []
+    for output in job.outputs:
+        if isinstance(output, Artifact) and output.path in by_path:
+            output = _as_dataset(output, by_path.pop(output.path))
+        outputs.append(output)
+    added = (_as_dataset(Artifact(path=path, origin=one.origin), one) for path, one in by_path.items())
+    return job.replace(outputs=(*outputs, *added))
+
+
+def _as_dataset(output: Artifact, dataset: Dataset) -> Artifact:
+    """What the output does not say, its dataset says."""
+    return output.replace(
+        kind=output.kind or "dataset",
+        store=output.store or dataset.store,
+        size=output.size if output.size is not None else dataset.size,
     )
-    return job.replace(outputs=(*job.outputs, *added)) if added else job
 
 
 def _reading(job: Job, datasets: dict[str, Dataset], present: set[str], context: Context) -> Job:
