@@ -23,7 +23,7 @@ def resolve_templates(project: Project, context: Context) -> Project:
     templates = _resolved(project.templates, context)
 
     def apply(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-        return tuple(_with_defaults(_extended(job, templates, context), project.defaults) for job in jobs)
+        return tuple(_with_defaults(_acting(job, templates, context), project.defaults) for job in jobs)
 
     project = over_groups(project, apply)
     return project.replace(templates=NOTHING, defaults=None)
@@ -52,6 +52,15 @@ def _extended(job: Job, templates: dict[str, Any], context: Context) -> Job:
         return job.replace(extends=None)
     done: Job = merged(job, template)
     return done.replace(extends=None)
+
+
+def _acting(job: Job, templates: dict[str, Any], context: Context) -> Job:
+    """A job with its template; one of the two says what is done."""
+    done = _extended(job, templates, context)
+    if done.action is None and templates.get(job.extends or "") is not None:
+        message = f'"{job.name}" does nothing: neither it nor "{job.extends}" has run, entry, build, deploy or call'
+        context.sink.report(codes.MISSING_KEY, message, job.origin, field="extends")
+    return done
 
 
 def _with_defaults(job: Job, defaults: Job | None) -> Job:
