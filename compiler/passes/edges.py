@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from compiler import codes
 from compiler.ir import Artifact, Job, Need, Project, Ref
-from compiler.matrix import label, legs
+from compiler.matrix import label, legs, matching
 from compiler.passes.context import Context, hole, labels, named, over_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from compiler.ir import Text
+    from compiler.ir import Input, Text
     from compiler.matrix import Leg
+
+# What the front end refuses in a path that is written: globs, and what no path holds.
+_NO_PATH = frozenset("*?[\\\0\n\r\t")
 
 
 class _Folder:
@@ -24,7 +27,7 @@ class _Folder:
 
     def __init__(self) -> None:
         self.folders: dict[str, _Folder] = {}
-        self.writer: tuple[Job, Artifact] | None = None
+        self.writer: tuple[Job, Artifact, Leg] | None = None
 
 
 def resolve_edges(project: Project, context: Context) -> Project:
@@ -55,29 +58,36 @@ def concrete(path: Text, leg: Leg) -> str:
     return "".join(parts)
 
 
-def _paths(job: Job, output: Artifact) -> list[str]:
-    """The paths that an output has over all legs."""
-    if job.matrix is None:
-        return [concrete(output.path, ())]
-    if output.per_leg:
-        return [concrete(output.path, leg) + "/" + label(leg) for leg in legs(job.matrix)]
-    return [concrete(output.path, leg) for leg in legs(job.matrix)]
+def _path(output: Artifact, leg: Leg) -> str:
+    """The path that an output has in one leg."""
+    path = concrete(output.path, leg)
+    return f"{path}/{label(leg)}" if output.per_leg and leg else path
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a path whose matrix values are filled in still is one path below the repository's root."""
+    return not any(part in ("", ".", "..", ".git") for part in path.split("/")) and not set(path) & _NO_PATH
 
 
 def _claim(root: _Folder, job: Job, output: Artifact, context: Context) -> None:
     seen: set[str] = set()
-    for path in _paths(job, output):
+    for leg in legs(job.matrix):
+        path = _path(output, leg)
         if path in seen:
             _report_legs(job, output, context)
+            return
+        if leg and not _is_inside(path):
+            message = f'"{path}", which a value of the matrix makes, is no path inside of the repository'
+            context.sink.report(codes.BAD_PATH, message, output.origin or job.origin)
             return
         seen.add(path)
         at = root
         for segment in path.split("/"):
             at = at.folders.setdefault(segment, _Folder())
         if at.writer is None:
-            at.writer = (job, output)
+            at.writer = (job, output, leg)
         elif at.writer[0] is not job or at.writer[1] is not output:
-            other, first = at.writer
+            other, first, _ = at.writer
             context.sink.report(
                 codes.TWO_PRODUCERS,
                 f'"{path}" is written by "{other.name}" and by "{job.name}"',
@@ -101,11 +111,15 @@ def _report_legs(job: Job, output: Artifact, context: Context) -> None:
 
 
 def _check_nesting(root: _Folder, context: Context) -> None:
-    stack: list[tuple[_Folder, tuple[Job, Artifact] | None]] = [(root, None)]
+    stack: list[tuple[_Folder, tuple[Job, Artifact, Leg] | None]] = [(root, None)]
     while stack:
         folder, above = stack.pop()
-        if folder.writer is not None and above is not None and folder.writer[0] is not above[0]:
-            job, output = folder.writer
+        if folder.writer is None or above is None:
+            pass
+        elif folder.writer[0] is above[0] and folder.writer[2] != above[2]:
+            _report_legs(folder.writer[0], folder.writer[1], context)
+        elif folder.writer[0] is not above[0]:
+            job, output, _ = folder.writer
             context.sink.report(
                 codes.NESTED_OUTPUT,
                 f'"{named(output.path)}" lies inside "{named(above[1].path)}", which "{above[0].name}" writes',
@@ -124,9 +138,11 @@ def _with_edges(job: Job, root: _Folder, context: Context) -> Job:
             continue
         producers: dict[str, None] = {}
         missing = None
-        for path in dict.fromkeys(concrete(given.path, leg) for leg in legs(job.matrix)):
+        for leg in legs(job.matrix):
+            path = concrete(given.path, leg)
             found = _producers(root, path)
-            producers.update(dict.fromkeys(name for name in found if name != job.name))
+            _check_arrival(job, leg, given, path, found, needs, context)
+            producers.update(dict.fromkeys(other.name for other, _ in found if other is not job))
             if not found and not context.files.exists(path):
                 missing = missing or path
         for name in producers:
@@ -147,7 +163,28 @@ def _field(job: Job, origin: object) -> str | None:
     return "inputs" if origin is None or origin is job.origin else None
 
 
-def _producers(root: _Folder, path: str) -> list[str]:
+def _check_arrival(
+    job: Job,
+    leg: Leg,
+    given: Input,
+    path: str,
+    found: list[tuple[Job, Leg]],
+    needs: dict[str, Need],
+    context: Context,
+) -> None:
+    """Of a job whose legs are needed one by one, only the outputs of those arrive."""
+    made: dict[str, list[tuple[Job, Leg]]] = {}
+    for other, there in found:
+        if other.name in needs and needs[other.name].legs not in (None, "all"):
+            made.setdefault(other.name, []).append((other, there))
+    for name, pairs in made.items():
+        arriving = matching(needs[name], leg, pairs[0][0].matrix)
+        if not any(there in arriving for _, there in pairs):
+            message = f'"{path}" comes from a leg of "{name}" that "{job.name}" does not need'
+            context.sink.report(codes.MISSING_INPUT, message, given.origin or job.origin, severity="error")
+
+
+def _producers(root: _Folder, path: str) -> list[tuple[Job, Leg]]:
     """Who writes a path: the path itself, a folder around it, or what lies below it."""
     at = root
     for segment in path.split("/"):
@@ -156,12 +193,12 @@ def _producers(root: _Folder, path: str) -> list[str]:
             return []
         at = below
         if at.writer is not None:
-            return [at.writer[0].name]
-    found: dict[str, None] = {}
+            return [(at.writer[0], at.writer[2])]
+    found: list[tuple[Job, Leg]] = []
     stack = [at]
     while stack:
         folder = stack.pop()
         if folder.writer is not None:
-            found[folder.writer[0].name] = None
+            found.append((folder.writer[0], folder.writer[2]))
         stack.extend(reversed(folder.folders.values()))
-    return list(found)
+    return found
