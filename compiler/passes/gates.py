@@ -7,8 +7,13 @@ gate as well, so that nothing goes on after an objective was missed.
 from __future__ import annotations
 
 from compiler.ir import Artifact, Environment, Job, Need, Parameter, Pipeline, Project, Ref, Support
-from compiler.matrix import legs
+from compiler.matrix import label, legs
 from compiler.passes.context import Context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.ir import Text
+    from compiler.matrix import Leg
 
 CHECK = "check-parameters"
 
@@ -20,7 +25,8 @@ def lower_gates(project: Project, context: Context) -> Project:
 
 
 def _with_gates(pipeline: Pipeline) -> Pipeline:
-    gated = {job.name: f"{job.name}-gate" for job in pipeline.jobs if _wants_gate(job)}
+    taken = {job.name for job in pipeline.jobs}
+    gated = {job.name: _free(f"{job.name}-gate", taken) for job in pipeline.jobs if _wants_gate(job)}
     if not gated:
         return pipeline
     jobs: list[Job] = []
@@ -36,6 +42,13 @@ def _with_gates(pipeline: Pipeline) -> Pipeline:
     return pipeline.replace(jobs=tuple(jobs))
 
 
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "-"
+    taken.add(name)
+    return name
+
+
 def _wants_gate(job: Job) -> bool:
     """Objectives, and an image whose Python is not known: no Python environment, or one that says nothing of it."""
     if not job.objectives:
@@ -46,16 +59,15 @@ def _wants_gate(job: Job) -> bool:
 
 def _gate(job: Job, name: str) -> Job:
     from compiler.objective import argument as argument_of
-    from compiler.passes.edges import concrete
 
     paths = dict.fromkeys(
-        concrete(output.path, leg)
+        _metrics(output, leg)
         for output in job.outputs
         if isinstance(output, Artifact) and output.kind == "metrics"
         for leg in legs(job.matrix)
     )
     objectives = tuple((argument_of(objective),) for objective in job.objectives)
-    arguments = (*((path,) for path in paths), ("--",), *objectives)
+    arguments = (*paths, ("--",), *objectives)
     return Job(
         name=name,
         action=Support(script="gate", arguments=arguments),
@@ -68,6 +80,28 @@ def _gate(job: Job, name: str) -> Job:
     )
 
 
+def _metrics(output: Artifact, leg: Leg) -> Text:
+    """Where the metrics file of one leg arrives: axes as their values, and with `per: leg` below the leg's own name."""
+    values = dict(leg)
+    path: list[str | Ref] = []
+    for piece in output.path:
+        known = isinstance(piece, Ref) and piece.kind == "matrix" and piece.name in values
+        path.append(values[piece.name] if isinstance(piece, Ref) and known else piece)
+    if output.per_leg and leg:
+        path += ["/", label(leg), "/", *_base(path)]
+    return tuple(path)
+
+
+def _base(path: list[str | Ref]) -> list[str | Ref]:
+    """The last part of a path."""
+    for at in range(len(path) - 1, -1, -1):
+        piece = path[at]
+        if isinstance(piece, str) and "/" in piece:
+            tail = piece.rpartition("/")[2]
+            return [*([tail] if tail else []), *path[at + 1 :]]
+    return path[:]
+
+
 def _with_check(pipeline: Pipeline) -> Pipeline:
     """One first job that all others wait for, where a value given by hand can be wrong."""
     checked = [parameter for parameter in pipeline.parameters if _is_checkable(parameter)]
@@ -75,10 +109,7 @@ def _with_check(pipeline: Pipeline) -> Pipeline:
         return pipeline
     import json  # worth 4 ms where no parameter is checked
 
-    taken = {job.name for job in pipeline.jobs}
-    name = CHECK
-    while name in taken:
-        name += "-"
+    name = _free(CHECK, {job.name for job in pipeline.jobs})
     check = Job(
         name=name,
         action=Support(
