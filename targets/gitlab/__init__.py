@@ -1,0 +1,47 @@
+"""GitLab CI: `.gitlab-ci.yml` and, for further pipelines or large ones, child pipelines under `.gitlab/headrace/`.
+
+https://docs.gitlab.com/ci/yaml/
+"""
+
+from __future__ import annotations
+
+from targets.gitlab.support import SUPPORT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from compiler.diagnostics import Sink
+    from compiler.ir import Project, Settings
+    from compiler.target import Document
+
+NAME = "gitlab"
+TITLE = "GitLab CI"
+OPTIONS = frozenset(("deploy_image",))
+# https://docs.gitlab.com/administration/instance_limits/
+LIMITS = {
+    "name": 255,  # characters of a job's name
+    "needs": 50,
+    "matrix": 200,  # legs of one job
+    "inputs": 20,
+    "globs": 50,  # patterns of one rule
+    "yaml": 2_000_000,  # bytes of a file as GitLab holds it in memory
+    "nesting": 2,  # levels of child pipelines
+}
+
+
+def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:
+    """The output for a lowered project; findings go to the sink (with errors the output is not used)."""
+    from targets.gitlab.output import Output
+
+    return Output(project, settings, sink).emit() if project.pipelines else ()
+
+
+def recognise(remote: str | None, has: Any) -> bool:
+    """Whether a repository with this remote URL, where `has(path)` tells what is there, uses GitLab."""
+    host = (remote or "").partition("://")[2] or (remote or "")
+    host = host.rpartition("@")[2].replace(":", "/").partition("/")[0]
+    return "gitlab" in host.lower() or bool(has(".gitlab-ci.yml"))
+
+
+__all__ = ["LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "recognise"]

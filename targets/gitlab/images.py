@@ -1,0 +1,143 @@
+"""Images: which one a job runs in, and the job that builds one with rootless BuildKit.
+
+https://docs.gitlab.com/ci/docker/using_buildkit/
+"""
+
+from __future__ import annotations
+
+from compiler.ir import BuildImage, Ref
+from targets.commands import literal, variable, word
+from targets.gitlab.values import expanded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.ir import Pipeline, Publish, Settings, Text
+
+REGISTRY = "$CI_REGISTRY_IMAGE"
+RELEASES = '[ -n "${CI_COMMIT_TAG-}" ]'
+IMAGE_NAME = "HEADRACE_IMAGE"
+DOTENV = ".headrace/image.env"
+# Whose registry credentials the job writes: the project's own, or what a variable of the project holds.
+LOGIN_HERE = (
+    'printf \'{"auths":{"%s":{"username":"%s","password":"%s"}}}\' "$CI_REGISTRY" "$CI_REGISTRY_USER" '
+    '"$CI_REGISTRY_PASSWORD" > "$HOME/.docker/config.json"'
+)
+LOGIN_ELSEWHERE = 'printf %s "$DOCKER_AUTH_CONFIG" > "$HOME/.docker/config.json"'
+
+
+def repository(action: BuildImage, settings: Settings) -> Text:
+    """Where an image lies in its registry, as text in which GitLab's variables are expanded."""
+    publish = action.publish
+    registry = (publish.registry if publish is not None else None) or settings.registry
+    base = registry.rstrip("/") if registry else REGISTRY
+    name = publish.repository if publish is not None and publish.repository else (action.environment or "image",)
+    return (f"{base}/", *name)
+
+
+def repository_text(action: BuildImage, settings: Settings) -> str:
+    """The same with its holes as variables."""
+    base, *name = repository(action, settings)
+    return str(base) + expanded(tuple(name))
+
+
+def references(pipeline: Pipeline, settings: Settings) -> dict[str, str]:
+    """The image that each built environment means: that of this commit."""
+    found = {}
+    for job in pipeline.jobs:
+        if isinstance(job.action, BuildImage) and job.action.environment is not None:
+            place = repository_text(job.action, settings)
+            found[job.action.environment] = f"{place}:$CI_COMMIT_SHA"
+    return found
+
+
+def is_elsewhere(action: BuildImage, settings: Settings) -> bool:
+    """Whether the registry is not the project's own."""
+    return bool((action.publish.registry if action.publish is not None else None) or settings.registry)
+
+
+def build_lines(action: BuildImage, settings: Settings, source: str) -> list[str]:
+    """The build, and outside of change requests the push; the digest goes to the jobs that need this one.
+
+    `source` is the variable that tells what started the pipeline.
+    """
+    build = action.build
+    context = literal(build.context or ".")
+    file = build.file or "Dockerfile"
+    folder, _, name = file.rpartition("/")
+    options = [
+        "--frontend dockerfile.v0",
+        f"--local context={context}",
+        f"--local dockerfile={literal(_dockerfile_folder(build.context, folder))}",
+        f"--opt filename={literal(name)}",
+    ]
+    options.extend(f"--opt build-arg:{argument.name}={word(argument.value)}" for argument in build.args)
+    if build.target:
+        options.append(f"--opt target={literal(build.target)}")
+    if build.platforms:
+        options.append(f"--opt platform={literal(','.join(build.platforms))}")
+    for use in build.secrets:
+        kind = f"src={literal(use.file)}" if use.file else f"env={use.secret}"
+        options.append(f"--secret id={use.env or use.secret},{kind}")
+    if action.publish is None or action.publish.provenance is not False:
+        options.append("--opt attest:provenance=mode=max")
+    options.append('--import-cache "type=registry,ref=$HEADRACE_REPOSITORY:cache"')
+    build_line = "buildctl-daemonless.sh build " + " \\\n  ".join(options)
+    login = LOGIN_ELSEWHERE if is_elsewhere(action, settings) else LOGIN_HERE
+    pushed = [
+        *_tag_lines(action.publish),
+        (
+            f"{build_line} \\\n"
+            '  --export-cache "type=registry,ref=$HEADRACE_REPOSITORY:cache,mode=max" \\\n'
+            "  --metadata-file .headrace/build.json \\\n"
+            '  --output "type=image,\\"name=$HEADRACE_TAGS\\",push=true"'
+        ),
+        'HEADRACE_DIGEST="$(sed -n \'s/.*"containerimage.digest": *"\\([^"]*\\)".*/\\1/p\' .headrace/build.json)"',
+        f'echo "{_digest_variable(action)}=$HEADRACE_REPOSITORY@$HEADRACE_DIGEST" > {DOTENV}',
+    ]
+    body = [
+        f'if [ "{source}" = merge_request_event ]; then',
+        f'{build_line} \\\n  --output "type=image,push=false"',
+        f"touch {DOTENV}",
+        "else",
+        *pushed,
+        "fi",
+    ]
+    return ['mkdir -p "$HOME/.docker" .headrace', login, "\n".join(body)]
+
+
+def _dockerfile_folder(context: str | None, folder: str) -> str:
+    """A build's file is named from the repository's root."""
+    del context
+    return folder or "."
+
+
+def digest_variable(environment: str) -> str:
+    """The variable that carries a built image's reference with its digest."""
+    return variable(Ref(kind="images", name=environment)) + "_DIGEST"
+
+
+def _digest_variable(action: BuildImage) -> str:
+    return digest_variable(action.environment or "image")
+
+
+def _tag_lines(publish: Publish | None) -> list[str]:
+    """Names of the image, the commit's first: who runs in it refers to that one."""
+    lines = ['HEADRACE_TAGS="$HEADRACE_REPOSITORY:$CI_COMMIT_SHA"']
+    for tag in publish.tags if publish is not None else ():
+        flat = tag[0] if len(tag) == 1 and isinstance(tag[0], str) else None
+        match flat:
+            case "commit":
+                continue
+            case "branch":
+                lines.append(_when('[ -z "${CI_COMMIT_TAG-}" ]', "$CI_COMMIT_REF_SLUG"))
+            case "tag" | "release" | "version":
+                lines.append(_when(RELEASES, "$(printf %s \"$CI_COMMIT_TAG\" | tr -c 'A-Za-z0-9_.-' '-')"))
+            case "latest":
+                lines.append(_when('[ "${CI_COMMIT_BRANCH-}" = "$CI_DEFAULT_BRANCH" ]', "latest"))
+            case _:
+                lines.append(f'HEADRACE_TAGS="$HEADRACE_TAGS,$HEADRACE_REPOSITORY:"{word(tag)}')
+    return lines
+
+
+def _when(test: str, tag: str) -> str:
+    return f'if {test}; then HEADRACE_TAGS="$HEADRACE_TAGS,$HEADRACE_REPOSITORY:{tag}"; fi'

@@ -1,0 +1,386 @@
+"""All files of a project: the first pipeline in the main file, each other as a child behind a trigger job of its own."""
+
+from __future__ import annotations
+
+from compiler import duration
+from compiler.ir import Call, OnManual, OnPipeline, Pipeline, Project, Settings
+from compiler.target import Document
+from compiler.yamlwriter import Block
+from targets import names, overlay
+from targets.gitlab import codes, triggers
+from targets.gitlab.conditions import ConditionError
+from targets.gitlab.files import File, Notes, child_path, child_trigger
+from targets.gitlab.jobs import DEFAULT_TIMEOUT, job_data
+from targets.gitlab.plan import LONGEST_NAME, Unit, plan
+from targets.gitlab.sizes import size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from compiler.diagnostics import Sink
+    from targets.gitlab.triggers import Clause
+
+MAIN = ".gitlab-ci.yml"
+DEEPEST = 2  # levels of child pipelines. https://docs.gitlab.com/ci/pipelines/downstream_pipelines/
+LARGEST = 2_000_000  # bytes of a file's YAML in memory, by targets.gitlab.sizes
+LIGHTEST = 400  # bytes; no job is smaller
+FORBIDDEN = (
+    ("workflow",),
+    ("rules",),
+    ("needs",),
+    ("when",),
+    ("only",),
+    ("except",),
+    ("id_tokens",),
+    ("secrets",),
+    ("trigger",),
+)
+
+
+class Output:
+    """The emission of one project."""
+
+    def __init__(self, project: Project, settings: Settings, sink: Sink) -> None:
+        self.project = project
+        self.settings = settings
+        self.sink = sink
+        self.notes = Notes(sink)
+        self.main = settings.output or MAIN
+        self.first = project.pipelines[0]
+        # A pipeline that no other run may overlap is held by the lock of a trigger job.
+        self.first_is_child = _group_of(self.first) is not None
+        self.children = [*([self.first] if self.first_is_child else []), *project.pipelines[1:]]
+        self.documents: list[Document] = []
+        self.emitted: dict[str, list[dict[str, Any]]] = {}
+        self.inputs: dict[str, dict[str, Any]] = {}
+
+    def emit(self) -> tuple[Document, ...]:
+        try:
+            starts = {pipeline.name: self._starts(pipeline) for pipeline in self.project.pipelines}
+        except ConditionError as error:
+            self.sink.report(codes.CONDITION_TOO_LARGE, f"a trigger's filter: {error}", self.first.origin)
+            return ()
+        triggers.note_schedules(self.project, self.sink)
+        self._check_depth()
+        variables = self._parameters()
+        body = self._main_body(starts)
+        for pipeline in self.children:
+            self._child(pipeline)
+        data = self._main_data(starts, variables, body)
+        overlay.apply(data, self.settings.overlay, self.emitted, FORBIDDEN, self.sink, self.settings.origin)
+        header = ({"spec": {"inputs": self.inputs}},) if self.inputs else ()
+        self.notes.report(self.project.name)
+        return (Document(path=self.main, documents=(*header, data)), *self.documents)
+
+    def _starts(self, pipeline: Pipeline) -> tuple[Clause, ...]:
+        found = triggers.clauses(pipeline, self.project)
+        if self._is_called(pipeline):
+            found = [clause for clause in found if clause.event != "call"]
+        return tuple(found)
+
+    def _is_called(self, pipeline: Pipeline) -> bool:
+        calls = (job.action for other in self.project.pipelines for job in other.jobs)
+        return any(isinstance(call, Call) and call.pipeline == pipeline.name for call in calls)
+
+    # -------------------------------------------------------------------------------------------------------- the main file
+
+    def _main_body(self, starts: dict[str, tuple[Clause, ...]]) -> Body:
+        own = () if len(self.project.pipelines) == 1 else starts[self.first.name]
+        others = {(clause.expression, clause.changes) for name in starts for clause in starts[name]}
+        if others <= {(clause.expression, clause.changes) for clause in starts[self.first.name]}:
+            own = ()
+        file = File(self.project, self.first, self.settings, self.notes, has_header=bool(self.inputs), starts=own)
+        body = Body(file)
+        if not self.first_is_child:
+            body = self._pipeline_body(self.first, file, forward=self._parameter_names(self.first))
+        taken = {str(name) for name in body.jobs}
+        for pipeline in self.children:
+            self._add_triggers(pipeline, starts[pipeline.name], body, taken)
+        return body
+
+    def _main_data(
+        self, starts: dict[str, tuple[Clause, ...]], variables: dict[str, object], body: Body
+    ) -> dict[str, Any]:
+        file = body.file
+        started = [(pipeline, clause) for pipeline in self.project.pipelines for clause in starts[pipeline.name]]
+        rules = triggers.start_rules(started, events_needed=file.uses_event, caches=file.uses_cache)
+        cancels = any(triggers.cancels(pipeline) for pipeline in self.project.pipelines)
+        data: dict[str, Any] = {}
+        if self.settings.include:
+            data["include"] = [{"local": path} for path in self.settings.include]
+        data["workflow"] = {
+            "auto_cancel": {"on_new_commit": "interruptible" if cancels else "none"},
+            "rules": [_commented(rule) for rule in rules] or [{"when": "never"}],
+        }
+        data.update(body.data(variables))
+        return data
+
+    def _parameters(self) -> dict[str, object]:
+        """The inputs of the header, and the variables that carry them to jobs. Each pipeline has its own defaults."""
+        manual = [pipeline for pipeline in self.project.pipelines if _has(pipeline, OnManual)]
+        variables: dict[str, object] = {}
+        if len(manual) > 1:
+            options = [pipeline.name for pipeline in manual]
+            asked = "which pipeline a run by hand is"
+            self.inputs[triggers.CHOICE] = {"default": options[0], "description": asked, "options": options}
+            variables["HEADRACE_PIPELINE"] = f"$[[ inputs.{triggers.CHOICE} ]]"
+        for pipeline in self.project.pipelines:
+            is_main = pipeline is self.first
+            for parameter in pipeline.parameters:
+                name = self._input(pipeline, parameter.name)
+                if is_main or pipeline in manual:
+                    spec = triggers.input_spec(parameter)
+                    if "default" not in spec and any(other is not pipeline for other in self.project.pipelines):
+                        spec["default"] = ""
+                    self.inputs[name] = spec
+                if is_main:
+                    value = {"value": f"$[[ inputs.{name} ]]", "expand": False}
+                    variables[triggers.parameter_variable(parameter.name)] = value
+        triggers.check_inputs(len(self.inputs), self.first, self.sink)
+        return variables
+
+    def _input(self, pipeline: Pipeline, name: str) -> str:
+        """The input for a parameter: pipelines that say the same of it share one."""
+        wanted = triggers.input_name(name)
+        mine = next(parameter for parameter in pipeline.parameters if parameter.name == name)
+        for other in self.project.pipelines:
+            if other is pipeline:
+                return wanted
+            theirs = next((parameter for parameter in other.parameters if parameter.name == name), None)
+            if theirs is not None and theirs != mine:
+                return f"{triggers.input_name(pipeline.name)}_{wanted}"
+        return wanted
+
+    def _parameter_names(self, pipeline: Pipeline) -> list[str]:
+        return [triggers.parameter_variable(parameter.name) for parameter in pipeline.parameters]
+
+    # ---------------------------------------------------------------------------------------------------- child pipelines
+
+    def _add_triggers(self, pipeline: Pipeline, starts: tuple[Clause, ...], body: Body, taken: set[str]) -> None:
+        if starts:
+            name = self._fresh(pipeline.name, taken)
+            data: dict[str, Any] = {"needs": [], "rules": self._trigger_rules(starts)}
+            data.update(self._child_job(pipeline, "$CI_PIPELINE_SOURCE"))
+            body.jobs[name] = self._commented_job(data, pipeline)
+            body.triggers[pipeline.name] = name
+        for trigger in pipeline.triggers:
+            if isinstance(trigger, OnPipeline):
+                name = self._fresh(f"{pipeline.name}-after-{trigger.pipeline}", taken)
+                data = self._after(trigger.pipeline, body)
+                data.update(self._child_job(pipeline, "after"))
+                body.jobs[name] = self._commented_job(data, pipeline)
+
+    def _fresh(self, wanted: str, taken: set[str]) -> str:
+        name = names.fresh(wanted[:LONGEST_NAME], taken)
+        taken.add(name)
+        return name
+
+    def _commented_job(self, data: dict[str, Any], pipeline: Pipeline) -> Block:
+        path = pipeline.origin.path if pipeline.origin is not None else f"pipelines.{pipeline.name}"
+        return Block(data, comment=f"{self.project.manifest}: {path}")
+
+    def _trigger_rules(self, starts: tuple[Clause, ...]) -> list[dict[str, Any]]:
+        found = []
+        for clause in starts:
+            rule: dict[str, Any] = {"if": clause.expression[0]}
+            if clause.changes:
+                rule["changes"] = list(clause.changes)
+            found.append(rule)
+        return found
+
+    def _child_job(self, pipeline: Pipeline, source: str) -> dict[str, Any]:
+        """The keys of a trigger job: what it passes on, and the lock that it holds while the child runs."""
+        values: dict[str, object] = {"HEADRACE_SOURCE": source}
+        inherited = []
+        for parameter in pipeline.parameters:
+            name = triggers.parameter_variable(parameter.name)
+            wanted = self._input(pipeline, parameter.name)
+            if wanted not in self.inputs:
+                continue
+            if any(other.name == parameter.name and other == parameter for other in self.first.parameters):
+                inherited.append(name)
+            else:
+                values[name] = {"value": f"$[[ inputs.{wanted} ]]", "expand": False}
+        for clause in triggers.clauses(pipeline, self.project):
+            for name, _ in clause.values:
+                variable = triggers.parameter_variable(name)
+                if variable not in inherited and variable in values:
+                    inherited.append(variable)
+                    del values[variable]
+        data: dict[str, Any] = {"inherit": {"variables": inherited or False}, "variables": values}
+        group = _group_of(pipeline)
+        if group is not None:
+            data["resource_group"] = file_text(group)
+        data["trigger"] = child_trigger(child_path(pipeline.name))
+        return data
+
+    def _after(self, name: str, body: Body) -> dict[str, Any]:
+        """Needs and rules of what runs after another pipeline ended well."""
+        if name in body.triggers:
+            needed = body.triggers[name]
+            return {"needs": [needed], "rules": body.jobs[needed]["rules"]}
+        if name != self.first.name:
+            # That one starts in no way that the main file knows, so nothing comes after it.
+            return {"needs": [], "rules": [{"when": "never"}]}
+        used = {edge.unit.name for unit in body.units for edge in unit.edges}
+        last = [unit for unit in body.units if unit.name not in used]
+        data: dict[str, Any] = {"needs": body.last(last)}
+        if body.file.starts:
+            data["rules"] = self._trigger_rules(body.file.starts)
+        return data
+
+    def _child(self, pipeline: Pipeline) -> None:
+        file = File(self.project, pipeline, self.settings, self.notes, child=True)
+        body = self._pipeline_body(pipeline, file, forward=None)
+        variables = {
+            triggers.parameter_variable(parameter.name): triggers.default_value(parameter)
+            for parameter in pipeline.parameters
+        }
+        self.documents.append(
+            Document(path=child_path(pipeline.name), documents=(self._child_data(file, body, variables),))
+        )
+
+    def _child_data(self, file: File, body: Body, variables: dict[str, object]) -> dict[str, Any]:
+        rules = triggers.child_rules(events_needed=file.uses_event, caches=file.uses_cache)
+        cancels = triggers.cancels(file.pipeline) or file.pipeline.concurrency is None
+        data: dict[str, Any] = {
+            "workflow": {
+                "auto_cancel": {"on_new_commit": "interruptible" if cancels else "none"},
+                "rules": rules,
+            }
+        }
+        data.update(body.data(variables))
+        return data
+
+    # ---------------------------------------------------------------------------------------------------------- one pipeline
+
+    def _pipeline_body(self, pipeline: Pipeline, file: File, forward: list[str] | None) -> Body:
+        """A pipeline's jobs in one file, or trigger jobs for the parts of one that is too large for a file."""
+        units = plan(pipeline, self.sink)
+        body = Body(file)
+        body.units = units
+        if len(units) * LIGHTEST < LARGEST:
+            for unit in units:
+                body.jobs[unit.name] = job_data(unit, file)
+            if size(body.data({})) <= LARGEST:
+                self._remember(body)
+                return body
+        return self._split(pipeline, file, units, forward)
+
+    def _remember(self, body: Body) -> None:
+        for unit in body.units:
+            self.emitted.setdefault(unit.job.name, []).append(body.jobs[unit.name])
+
+    def _split(self, pipeline: Pipeline, file: File, units: list[Unit], forward: list[str] | None) -> Body:
+        from targets.gitlab.split import Split
+
+        made = Split(self.project, pipeline, self.settings, self.notes, units, LARGEST)
+        body = Body(
+            File(
+                self.project,
+                pipeline,
+                self.settings,
+                self.notes,
+                child=file.is_child,
+                has_header=file.has_header,
+                starts=file.starts,
+            )
+        )
+        if made.parts is None:
+            return body
+        for number, part in enumerate(made.parts, 1):
+            variables: dict[str, object] = {
+                triggers.parameter_variable(parameter.name): triggers.default_value(parameter)
+                for parameter in pipeline.parameters
+            }
+            path = child_path(pipeline.name, number)
+            self._remember(part.body)
+            self.documents.append(
+                Document(path=path, documents=(self._child_data(part.body.file, part.body, variables),))
+            )
+        source = "$HEADRACE_SOURCE" if file.is_child else "$CI_PIPELINE_SOURCE"
+        for name, data in made.trigger_jobs(body.file, source, forward):
+            body.jobs[name] = self._commented_job(data, pipeline)
+        body.last_names = made.last
+        return body
+
+    def _check_depth(self) -> None:
+        """Child pipelines nest two levels deep."""
+        by_name = {pipeline.name: pipeline for pipeline in self.project.pipelines}
+        depth = {pipeline.name: 1 for pipeline in self.children}
+        depth[self.first.name] = 1 if self.first_is_child else 0
+        pending = list(by_name)
+        while pending:
+            name = pending.pop(0)
+            for job in by_name[name].jobs:
+                if not isinstance(job.action, Call) or job.action.pipeline not in by_name:
+                    continue
+                below = depth[name] + 1
+                if below > DEEPEST:
+                    message = f'"{job.name}" calls a pipeline at level {below}, GitLab nests {DEEPEST} levels'
+                    self.sink.report(codes.NESTED_PIPELINES, message, job.origin)
+                elif below > depth[job.action.pipeline]:
+                    depth[job.action.pipeline] = below
+                    pending.append(job.action.pipeline)
+
+
+class Body:
+    """The jobs of one file as they are put together."""
+
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.units: list[Unit] = []
+        self.jobs: dict[str, Any] = {}
+        self.triggers: dict[str, str] = {}  # the trigger job of each child pipeline
+        self.last_names: list[str] | None = None
+
+    def last(self, units: list[Unit]) -> list[Any]:
+        """Needs of all that a pipeline ends with."""
+        if self.last_names is not None:
+            return [{"job": name, "artifacts": False, "optional": True} for name in self.last_names]
+        return [
+            {"job": unit.name, "artifacts": False, **({"optional": True} if unit.condition is not None else {})}
+            for unit in units
+        ]
+
+    def data(self, variables: dict[str, object]) -> dict[str, Any]:
+        """Everything of a file but how it starts."""
+        file = self.file
+        data: dict[str, Any] = {"default": {"interruptible": True, "timeout": duration.text(DEFAULT_TIMEOUT)}}
+        top = {**variables, **file.top_variables()}
+        if top:
+            data["variables"] = top
+        data.update(file.templates)
+        data.update(self.jobs)
+        data.update(file.script_templates)  # last, since nobody reads them
+        return data
+
+
+def file_text(text: Any) -> str:
+    """The group of a pipeline as a resource group. https://docs.gitlab.com/ci/yaml/#resource_group"""
+    from compiler.ir import Ref
+    from targets.commands import variable
+    from targets.gitlab.files import BRIDGED
+
+    parts = []
+    for piece in text:
+        if isinstance(piece, Ref):
+            parts.append(BRIDGED.get((piece.kind, piece.name), "$" + variable(piece)))
+        else:
+            parts.append("".join(c if c.isascii() and (c.isalnum() or c in "-_/. ") else "-" for c in piece))
+    return "".join(parts)
+
+
+def _group_of(pipeline: Pipeline) -> Any:
+    return pipeline.concurrency.group if pipeline.concurrency is not None else None
+
+
+def _has(pipeline: Pipeline, kind: type[Any]) -> bool:
+    return any(isinstance(trigger, kind) for trigger in pipeline.triggers)
+
+
+def _commented(rule: dict[str, Any]) -> dict[str, Any]:
+    if "merge_request_event" in str(rule.get("if", "")):
+        return Block(rule, comment=triggers.FORKS)
+    return rule

@@ -1,0 +1,387 @@
+"""Which GitLab jobs a pipeline's jobs become: legs, needs, joins, names and the conditions under which they exist.
+
+GitLab refuses a pipeline in which a needed job was ruled out, so a job's condition holds those of its needs. Each leg
+of a matrix counts as a need, of which a job takes 50, and there are no needs between the legs of two jobs.
+https://docs.gitlab.com/ci/yaml/needs/ and https://docs.gitlab.com/ci/yaml/#parallelmatrix
+"""
+
+from __future__ import annotations
+
+import re
+
+from compiler import codes, graph
+from compiler.condition import conjoin
+from compiler.ir import Artifact, ChangedFiles, Job, Pipeline, Ref, Script
+from compiler.matrix import label, legs, matching
+from targets import names
+from targets.commands import variable
+from targets.gitlab.values import expanded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from compiler.diagnostics import Sink
+    from compiler.ir import Condition, Need, Text
+    from compiler.matrix import Leg
+
+MOST_NEEDS = 50
+MOST_LEGS = 200
+LONGEST_NAME = 255
+JOIN_SECONDS = 600
+RESERVED = frozenset(
+    [
+        *("after_script", "before_script", "cache", "default", "false", "image", "include", "nil", "pages"),
+        *("services", "spec", "stages", "true", "types", "variables", "workflow"),
+    ]
+)
+# Values that stand for themselves in a variable, a path and the name that GitLab gives to a leg's job.
+_SAFE_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
+
+
+class Edge:
+    """A need: of a whole unit, or of some of its legs."""
+
+    __slots__ = ("artifacts", "legs", "optional", "unit")
+
+    def __init__(self, unit: Unit, picked: tuple[Leg, ...] | None, artifacts: bool, optional: bool) -> None:
+        self.unit = unit
+        self.legs = picked
+        self.artifacts = artifacts
+        self.optional = optional
+
+    @property
+    def count(self) -> int:
+        """How many needs GitLab takes it for."""
+        return len(self.unit.legs if self.legs is None else self.legs)
+
+    @property
+    def covered(self) -> tuple[Leg, ...]:
+        return self.unit.legs if self.legs is None else self.legs
+
+
+class Unit:
+    """One job of the output: a job of the pipeline, some legs of one, or a join that the limits ask for."""
+
+    __slots__ = ("condition", "edges", "job", "legs", "name", "paths", "slot")
+
+    def __init__(self, name: str, job: Job, unit_legs: tuple[Leg, ...], slot: int | None = None) -> None:
+        self.name = name
+        self.job = job
+        self.legs = unit_legs
+        self.slot = slot
+        self.edges: list[Edge] = []
+        self.condition: Condition | None = None
+        self.paths: list[str] | None = None  # a join's: what it hands on
+
+    @property
+    def is_parallel(self) -> bool:
+        return len(self.legs) > 1
+
+    @property
+    def values(self) -> Leg:
+        """The values of a leg that is a job of its own."""
+        return () if self.is_parallel else self.legs[0]
+
+
+def conditions(jobs: Sequence[Job]) -> dict[str, Condition | None]:
+    """What must hold for each job to exist: its own condition and those of all that it needs."""
+    by_name = {job.name: job for job in jobs}
+    if all(job.condition is None for job in jobs):
+        return dict.fromkeys(by_name)
+    found: dict[str, Condition | None] = {}
+    for name in graph.order({job.name: [need.job for need in job.needs] for job in jobs}):
+        job = by_name[name]
+        needed = (found[need.job] for need in job.needs if not need.optional)
+        terms = list(dict.fromkeys(term for term in (job.condition, *needed) if term is not None))
+        found[name] = terms[0] if len(terms) == 1 else conjoin(*terms)
+    return found
+
+
+def plan(pipeline: Pipeline, sink: Sink) -> list[Unit]:
+    """The units of a pipeline in its order, with joins before the units that need them."""
+    jobs = pipeline.jobs
+    by_name = {job.name: job for job in jobs}
+    holds = conditions(jobs)
+    members = {job.name: _units(job, by_name) for job in jobs}
+    _rename(members, sink)
+    made: list[Unit] = []
+    joins = _Joins({unit.name for units in members.values() for unit in units})
+    for job in jobs:
+        needs = _with_optional_ancestors(job, by_name, holds)
+        for unit in members[job.name]:
+            unit.condition = holds[job.name]
+            unit.edges = _edges(unit, needs, by_name, members)
+            if sum(edge.count for edge in unit.edges) > MOST_NEEDS:
+                made.extend(joins.reduce(unit))
+            made.append(unit)
+    return made
+
+
+# ------------------------------------------------------------------------------------------------------------------ legs
+
+
+def _units(job: Job, by_name: dict[str, Job]) -> list[Unit]:
+    if job.matrix is None:
+        return [Unit(job.name, job, ((),))]
+    all_legs = legs(job.matrix)
+    groups = _groups(job, all_legs, by_name)
+    if len(groups) == 1:
+        return [Unit(job.name, job, groups[0][1], groups[0][2])]
+    units = []
+    for number, (shared, group, slot) in enumerate(groups, 1):
+        own = label(group[0]) if len(group) == 1 else label(shared) if shared else str(number)
+        units.append(Unit(f"{job.name}.{own}", job, group, slot))
+    return units
+
+
+def _groups(
+    job: Job, all_legs: tuple[Leg, ...], by_name: dict[str, Job]
+) -> list[tuple[Leg, tuple[Leg, ...], int | None]]:
+    """Legs that can be one parallel job: the values that they share, the legs, and their slot where slots are few."""
+    shared = _shared_axes(job, by_name)
+    alone = _must_be_alone(job, all_legs)
+    assert job.matrix is not None
+    parallel = job.matrix.max_parallel
+    slots = parallel if parallel is not None and parallel < len(all_legs) else None
+    grouped: dict[tuple[Leg, int | None], list[Leg]] = {}
+    for at, leg in enumerate(all_legs):
+        key = leg if alone else tuple((axis, value) for axis, value in leg if axis in shared)
+        slot = None if slots is None else at % slots
+        grouped.setdefault((key, slot), []).append(leg)
+    found: list[tuple[Leg, tuple[Leg, ...], int | None]] = []
+    for (key, slot), group in grouped.items():
+        pieces = [group[at : at + MOST_LEGS] for at in range(0, len(group), MOST_LEGS)]
+        named = key if slots is None and len(pieces) == 1 else ()
+        found.extend((named, tuple(piece), slot) for piece in pieces)
+    return found
+
+
+def _shared_axes(job: Job, by_name: dict[str, Job]) -> set[str]:
+    """The axes by which legs of this job wait for the same legs of others."""
+    from compiler.matrix import axes
+
+    own = set(axes(job.matrix))
+    found: set[str] = set()
+    for need in job.needs:
+        if need.legs == "same" and by_name[need.job].matrix is not None:
+            found |= own & set(axes(by_name[need.job].matrix))
+    return found
+
+
+def _must_be_alone(job: Job, all_legs: tuple[Leg, ...]) -> bool:
+    """Whether each leg is a job of its own: for values that GitLab would expand, or that a cache's key must know."""
+    if any(_SAFE_VALUE.fullmatch(value) is None for leg in all_legs for _, value in leg):
+        return True
+    if any(len(job.name) + sum(len(value) + 2 for _, value in leg) + 4 > LONGEST_NAME for leg in all_legs):
+        return True
+    return job.cache is not None and job.cache.enabled
+
+
+def _rename(members: dict[str, list[Unit]], sink: Sink) -> None:
+    units = [unit for group in members.values() for unit in group]
+    made = names.unique((unit.name for unit in units), _legal, LONGEST_NAME)
+    for unit in units:
+        if made[unit.name] != unit.name:
+            sink.report(codes.RENAMED, f'"{unit.name}" is called "{made[unit.name]}" on GitLab', unit.job.origin)
+            unit.name = made[unit.name]
+
+
+def _legal(name: str) -> str:
+    if name in RESERVED or name.startswith("."):
+        return f"job-{name.lstrip('.')}"
+    return name
+
+
+# ----------------------------------------------------------------------------------------------------------------- needs
+
+
+def _with_optional_ancestors(job: Job, by_name: dict[str, Job], holds: dict[str, Condition | None]) -> tuple[Need, ...]:
+    """An optional need that is left out no longer makes the job wait for what it would have waited for: those are
+    needed as well, where they are there."""
+    if not any(need.optional for need in job.needs):
+        return job.needs
+    found = {need.job: need for need in job.needs}
+    pending = [need.job for need in job.needs if need.optional and holds[need.job] is not None]
+    seen = set(pending)
+    while pending:
+        for need in by_name[pending.pop(0)].needs:
+            if need.job not in found:
+                found[need.job] = need.replace(artifacts=False, optional=True, legs="all")
+            if holds[need.job] is not None and need.job not in seen:
+                seen.add(need.job)
+                pending.append(need.job)
+    return tuple(found.values())
+
+
+def _edges(unit: Unit, needs: Iterable[Need], by_name: dict[str, Job], members: dict[str, list[Unit]]) -> list[Edge]:
+    found: dict[str, Edge] = {}
+    for need in needs:
+        units = members[need.job]
+        waited: set[Leg] | None = None
+        if need.legs not in (None, "all"):
+            waited = {leg for own in unit.legs for leg in matching(need, own, by_name[need.job].matrix)}
+        for other in units:
+            picked = other.legs if waited is None else tuple(leg for leg in other.legs if leg in waited)
+            if not picked:
+                continue
+            edge = Edge(
+                other,
+                None if len(picked) == len(other.legs) else picked,
+                need.artifacts is not False,
+                bool(need.optional),
+            )
+            before = found.get(other.name)
+            found[other.name] = edge if before is None else _united(before, edge)
+    return list(found.values())
+
+
+def _united(first: Edge, second: Edge) -> Edge:
+    both = first.legs is not None and second.legs is not None
+    picked = tuple(dict.fromkeys((*first.covered, *second.covered))) if both else None
+    return Edge(first.unit, picked, first.artifacts or second.artifacts, first.optional and second.optional)
+
+
+class _Joins:
+    """Jobs that only wait, for those that need more than GitLab takes. Who needs the same shares a join."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self.taken = taken
+        self.made: dict[object, Unit] = {}
+
+    def reduce(self, unit: Unit) -> list[Unit]:
+        """Put joins between a unit and its needs; gives the new ones, each after what it needs."""
+        new: list[Unit] = []
+        edges = unit.edges
+        while sum(edge.count for edge in edges) > MOST_NEEDS:
+            edges = self._shorter(unit, edges, new)
+        unit.edges = edges
+        return new
+
+    def _shorter(self, unit: Unit, edges: list[Edge], new: list[Unit]) -> list[Edge]:
+        """One level of joins less: the largest needs first, so that as much as can stays direct."""
+        atoms = [Edge(edge.unit, (leg,), edge.artifacts, edge.optional) for edge in edges for leg in edge.covered]
+        spare = MOST_NEEDS
+        while True:
+            # `spare` needs stay direct, the others are joined in groups of 50.
+            joined = len(atoms) - spare
+            if joined <= 0 or spare + -(-joined // MOST_NEEDS) <= MOST_NEEDS or spare == 0:
+                break
+            spare -= 1
+        ordered = sorted(range(len(edges)), key=lambda at: (-edges[at].count, at))
+        queue = [atom for at in ordered for atom in atoms if atom.unit is edges[at].unit]
+        grouped, direct = queue[: len(queue) - spare], queue[len(queue) - spare :]
+        shorter = []
+        for at in range(0, len(grouped), MOST_NEEDS):
+            group = grouped[at : at + MOST_NEEDS]
+            join = self._join(unit, _merged(group), new)
+            shorter.append(
+                Edge(join, None, any(edge.artifacts for edge in group), all(edge.optional for edge in group))
+            )
+        return [*shorter, *_merged(direct)]
+
+    def _join(self, unit: Unit, edges: list[Edge], new: list[Unit]) -> Unit:
+        run_on = unit.job.run_on or "success"
+        key = (run_on, tuple((edge.unit.name, edge.covered, edge.artifacts, edge.optional) for edge in edges))
+        found = self.made.get(key)
+        if found is None:
+            found = self.made[key] = self._made(unit, edges)
+            new.append(found)
+        return found
+
+    def _made(self, unit: Unit, edges: list[Edge]) -> Unit:
+        needed = edges[0].unit.job.name if len({edge.unit.job.name for edge in edges}) == 1 else unit.job.name
+        name = names.fresh(f"{needed}-join"[:LONGEST_NAME], self.taken)
+        self.taken.add(name.lower())
+        # A join that runs on failure fails, so that whoever needs it sees that something failed.
+        job = Job(
+            name=name,
+            action=Script(lines=("exit 1" if unit.job.run_on == "failure" else "true",)),
+            run_on=unit.job.run_on,
+            timeout=JOIN_SECONDS,
+            origin=unit.job.origin,
+        )
+        join = Unit(name, job, ((),))
+        join.edges = edges
+        join.condition = conjoin(*(edge.unit.condition for edge in edges if not edge.optional))
+        join.paths = list(dict.fromkeys(path for edge in edges if edge.artifacts for path in handed_on(edge)))
+        return join
+
+
+def _merged(atoms: list[Edge]) -> list[Edge]:
+    """Needs of single legs, put together by unit."""
+    by_unit: dict[str, list[Edge]] = {}
+    for atom in atoms:
+        by_unit.setdefault(atom.unit.name, []).append(atom)
+    found = []
+    for group in by_unit.values():
+        unit = group[0].unit
+        picked = tuple(leg for edge in group for leg in edge.covered)
+        whole = len(picked) == len(unit.legs)
+        found.append(Edge(unit, None if whole else picked, group[0].artifacts, group[0].optional))
+    return found
+
+
+# ----------------------------------------------------------------------------------------------------------------- paths
+
+
+def handed_on(edge: Edge) -> list[str]:
+    """The paths of the artifacts that arrive over a need, as GitLab's patterns."""
+    if edge.unit.paths is not None:
+        return edge.unit.paths
+    found: list[str] = []
+    for leg in edge.covered:
+        found.extend(artifact_paths(edge.unit.job, leg))
+    return found
+
+
+def artifact_paths(job: Job, leg: Leg, here: bool = False) -> list[str]:
+    """The paths that a job leaves as GitLab artifacts, for one leg (or, `here`, with the leg's variables)."""
+    found = []
+    for number, output in enumerate(job.outputs):
+        if isinstance(output, ChangedFiles):
+            found.append(changed_archive(job, number, leg, here))
+        elif stored(output):
+            found.append(reference_file(job, number, leg, here))
+        else:
+            path = output.path if here else _filled(output, leg)
+            found.append(glob_escaped(expanded(path)) + (f"/{leg_part(leg, here)}" if output.per_leg and leg else ""))
+    return list(dict.fromkeys(found))
+
+
+def stored(output: Artifact) -> bool:
+    return output.store is not None and output.store != "ci"
+
+
+def reference_file(job: Job, number: int, leg: Leg, here: bool = False) -> str:
+    """The small file that stands for an output which lies in a store."""
+    return f".headrace/references/{_file_name(job, number, leg, here)}.json"
+
+
+def changed_archive(job: Job, number: int, leg: Leg, here: bool = False) -> str:
+    return f".headrace/changed/{_file_name(job, number, leg, here)}.tar"
+
+
+def _file_name(job: Job, number: int, leg: Leg, here: bool) -> str:
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else f"_{ord(c):x}" for c in job.name)
+    return f"{safe}.{number}" + (f".{leg_part(leg, here)}" if leg else "")
+
+
+def leg_part(leg: Leg, here: bool) -> str:
+    """A leg's label; where legs share a job, with its variables (their values are safe ones then)."""
+    if not here:
+        return label(leg)
+    return ",".join(f"{axis}=${{{variable(Ref(kind='matrix', name=axis))}}}" for axis, _ in leg)
+
+
+def _filled(output: Artifact, leg: Leg) -> Text:
+    values = dict(leg)
+    return tuple(
+        values[piece.name] if isinstance(piece, Ref) and piece.kind == "matrix" and piece.name in values else piece
+        for piece in output.path
+    )
+
+
+def glob_escaped(path: str) -> str:
+    """A path in which the runner's patterns mean nothing. https://docs.gitlab.com/ci/yaml/#artifactspaths"""
+    return re.sub(r"[*?\[\\]", r"\\\g<0>", path) if set(path) & set("*?[\\") else path

@@ -1,0 +1,249 @@
+"""A pipeline that is too large for one file: parts as child pipelines, in the order of their jobs.
+
+A trigger job ends when its child has ended, so a part starts after the parts that it needs, whole. A child's artifacts
+can't be had in another child, since nobody knows that pipeline's number when the file is written: they go through the
+project's package registry, in jobs before and after the parts' own.
+https://docs.gitlab.com/ci/pipelines/downstream_pipelines/ and https://docs.gitlab.com/user/packages/generic_packages/
+"""
+
+from __future__ import annotations
+
+from compiler import codes as core
+from compiler import graph
+from compiler.condition import disjoin
+from compiler.images import HELPER
+from compiler.ir import Pipeline, Project, Settings
+from compiler.yamlwriter import Block
+from targets import names, partition
+from targets.commands import literal
+from targets.gitlab import codes
+from targets.gitlab.conditions import ConditionError
+from targets.gitlab.files import File, Notes, child_path, child_trigger
+from targets.gitlab.jobs import job_data, needs_of, rule_list
+from targets.gitlab.plan import LONGEST_NAME, MOST_NEEDS, Edge, Unit, handed_on
+from targets.gitlab.sizes import size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from compiler.matrix import Leg
+    from targets.gitlab.output import Body
+
+SPARE = 0.75  # of a file: the rest is for templates and for jobs that hand outputs on
+RUN = 'python3 -I -c "$HEADRACE_RELAY"'
+
+
+class Part:
+    """One child pipeline."""
+
+    __slots__ = ("body", "needs", "units")
+
+    def __init__(self, body: Body, units: list[Unit], needs: list[int]) -> None:
+        self.body = body
+        self.units = units
+        self.needs = needs
+
+
+class Split:
+    """The parts of a pipeline, and what leads from one to another. `parts` is None where there is no split."""
+
+    def __init__(
+        self, project: Project, pipeline: Pipeline, settings: Settings, notes: Notes, units: list[Unit], limit: int
+    ) -> None:
+        self.project = project
+        self.pipeline = pipeline
+        self.settings = settings
+        self.notes = notes
+        self.units = {unit.name: unit for unit in units}
+        self.needs = {unit.name: [edge.unit.name for edge in unit.edges] for unit in units}
+        self.taken = set(self.units)
+        self.relays = 0
+        self.last: list[str] = []
+        self.parts = self._parts(limit)
+
+    def _parts(self, limit: int) -> list[Part] | None:
+        from targets.gitlab.output import Body
+
+        whole = File(self.project, self.pipeline, self.settings, self.notes, child=True)
+        jobs = {name: job_data(unit, whole) for name, unit in self.units.items()}
+        order = graph.order(self.needs)
+        weight = {name: size(name) + size(jobs[name]) for name in order}
+        try:
+            groups = partition.split(order, self.needs, weight, int(limit * SPARE))
+        except ValueError as error:
+            self.notes.sink.report(core.LIMIT, f"GitLab takes 2 MB of YAML a file: {error}", self.pipeline.origin)
+            return None
+        number_of = {name: number for number, group in enumerate(groups) for name in group}
+        place = {name: at for at, name in enumerate(self.units)}
+        parts = []
+        for group, needed in zip(groups, partition.parts_needed(groups, self.needs), strict=True):
+            body = Body(_like(whole))
+            for name in sorted(group, key=place.__getitem__):
+                body.jobs[name] = jobs[name]
+                body.units.append(self.units[name])
+                _take_templates(jobs[name], whole, body.file)
+            parts.append(Part(body, body.units, needed))
+        for number, part in enumerate(parts):
+            self._hand_on(number, part, parts, number_of)
+        self._report(len(parts))
+        return parts
+
+    def _report(self, count: int) -> None:
+        notes = [
+            "a part starts when the parts that it needs have ended, with all their jobs",
+            f"outputs reach another part through the project's package registry, under headrace-relay ({self.relays})"
+            if self.relays
+            else "no outputs cross the parts",
+        ]
+        self.notes.sink.report(
+            core.SPLIT,
+            f'"{self.pipeline.name}" is larger than GitLab takes in one file: it becomes {count} child pipelines',
+            self.pipeline.origin,
+            notes=tuple(notes),
+        )
+
+    # ------------------------------------------------------------------------------------------------------ between parts
+
+    def _hand_on(self, number: int, part: Part, parts: list[Part], number_of: dict[str, int]) -> None:
+        """Take needs out that lead to another part; outputs that came over them come from the registry."""
+        fetched: dict[tuple[str, tuple[Leg, ...]], str] = {}
+        for unit in list(part.units):
+            outside = [edge for edge in unit.edges if number_of[edge.unit.name] != number]
+            if not outside:
+                continue
+            if (unit.job.run_on or "success") != "success":
+                self.notes.sink.report(
+                    codes.ORDER_OF_FAILURE,
+                    f'"{unit.job.name}" runs on failure of jobs in another part of the split',
+                    unit.job.origin,
+                    help="let it need jobs beside it alone, or make a pipeline of its own of what comes before",
+                )
+            gone = {edge.unit.name for edge in outside}
+            data = part.body.jobs[unit.name]
+            kept = [need for need in data["needs"] if (need if isinstance(need, str) else need["job"]) not in gone]
+            for edge in outside:
+                if edge.artifacts and handed_on(edge):
+                    name = self._fetch(edge, part, parts[number_of[edge.unit.name]], fetched)
+                    kept.append({"job": name, "optional": True} if edge.optional else name)
+            data["needs"] = kept
+
+    def _fetch(self, edge: Edge, part: Part, source: Part, fetched: dict[tuple[str, tuple[Leg, ...]], str]) -> str:
+        key = (edge.unit.name, edge.covered)
+        name = fetched.get(key)
+        if name is None:
+            kept = self._keep(edge.unit, source)
+            name = fetched[key] = self._fresh(f"fetch-{edge.unit.name}")
+            words = " ".join(literal(_package(one)) for one in kept)
+            data = self._relay(f"{RUN} get {words}", [], edge.unit, part)
+            data["artifacts"] = {"paths": handed_on(edge)}
+            part.body.jobs[name] = data
+        return name
+
+    def _keep(self, unit: Unit, source: Part) -> list[str]:
+        """The jobs that put a unit's outputs into the registry: one for every 50 legs."""
+        made: list[str] = []
+        for at in range(0, len(unit.legs), MOST_NEEDS):
+            legs = unit.legs[at : at + MOST_NEEDS]
+            name = f"keep-{unit.name}"[: LONGEST_NAME - 6] + (f"-{at // MOST_NEEDS + 1}" if at else "")
+            made.append(name)
+            if name in source.body.jobs:
+                continue
+            self.relays += 1
+            edge = Edge(unit, None if len(legs) == len(unit.legs) else legs, True, False)
+            paths = " ".join(literal(path) for path in handed_on(edge))
+            line = f"{RUN} put {literal(_package(name))} {paths}"
+            source.body.jobs[name] = self._relay(line, needs_of([edge]), unit, source)
+        return made
+
+    def _fresh(self, wanted: str) -> str:
+        name = names.fresh(wanted[:LONGEST_NAME], self.taken)
+        self.taken.add(name)
+        return name
+
+    def _relay(self, line: str, needs: list[Any], unit: Unit, part: Part) -> Block:
+        data: dict[str, Any] = {
+            "extends": part.body.file.script_template("relay"),
+            "image": {"name": HELPER, "entrypoint": [""]},
+            "needs": needs,
+        }
+        if unit.condition is not None:
+            try:
+                data["rules"] = rule_list(part.body.file.dialect.rules(unit.condition), part.body.file, None, False)
+            except ConditionError:
+                data["rules"] = [{"when": "never"}]  # the unit's own rules have reported it
+        data["script"] = [line]
+        path = unit.job.origin.path if unit.job.origin is not None else unit.job.name
+        return Block(data, comment=f"{self.project.manifest}: {path}")
+
+    # ----------------------------------------------------------------------------------------------------- the trigger jobs
+
+    def trigger_jobs(self, file: File, source: str, forward: list[str] | None) -> list[tuple[str, dict[str, Any]]]:
+        """The jobs that start the parts. `forward`: the parameters' variables in a main file; None in a child, whose
+        own variables all go on."""
+        assert self.parts is not None
+        found: list[tuple[str, dict[str, Any]]] = []
+        conditional: set[int] = set()
+        called = [self._fresh(f"{self.pipeline.name}-{number}") for number in range(1, len(self.parts) + 1)]
+        for number, part in enumerate(self.parts):
+            data: dict[str, Any] = {}
+            needed = part.needs
+            if len(needed) > MOST_NEEDS:
+                # Each of the parts before waits for the one before it, so the last one stands for all.
+                needed = [number - 1]
+            data["needs"] = [
+                {"job": called[other], "optional": True} if other in conditional else called[other] for other in needed
+            ]
+            rules = self._rules(part, file)
+            if rules is not None:
+                data["rules"] = rules
+                conditional.add(number)
+            elif file.starts:
+                data["rules"] = rule_list(file.dialect.rules(None), file, None, False)
+            values: dict[str, object] = {"HEADRACE_SOURCE": source, "HEADRACE_RUN": "$CI_PIPELINE_ID"}
+            data["inherit"] = {"variables": forward or False}
+            trigger = child_trigger(child_path(self.pipeline.name, number + 1))
+            if forward is None:
+                # What this child was given goes on to its parts.
+                del values["HEADRACE_SOURCE"]
+                trigger["forward"] = {"pipeline_variables": True}
+            data["variables"] = values
+            data["trigger"] = trigger
+            found.append((called[number], data))
+        self.last = called
+        return found
+
+    def _rules(self, part: Part, file: File) -> list[dict[str, Any]] | None:
+        """A child without a job is an error, so a part whose jobs may all be left out starts only where one is there."""
+        conditions = list(dict.fromkeys(unit.condition for unit in part.units))
+        if None in conditions:
+            return None
+        try:
+            return rule_list(file.dialect.rules(disjoin(*conditions)), file, None, False)
+        except ConditionError as error:
+            self.notes.sink.report(
+                codes.CHANGED_COMBINATION,
+                f'the conditions of a part of "{self.pipeline.name}" together: {error}',
+                self.pipeline.origin,
+            )
+            return None
+
+
+def _like(file: File) -> File:
+    made = File(file.project, file.pipeline, file.settings, file.notes, child=True)
+    made.uses_cache, made.uses_event, made.used_signs = file.uses_cache, file.uses_event, file.used_signs
+    return made
+
+
+def _take_templates(data: dict[str, Any], whole: File, file: File) -> None:
+    extends = data.get("extends", ())
+    for name in (extends,) if isinstance(extends, str) else extends:
+        if name in whole.templates:
+            file.templates.setdefault(name, whole.templates[name])
+        else:
+            file.script_templates.setdefault(name, whole.script_templates[name])
+
+
+def _package(name: str) -> str:
+    """https://docs.gitlab.com/user/packages/generic_packages/#valid-package-filename-format"""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else f"_{ord(c):x}" for c in name)
