@@ -89,6 +89,7 @@ def _faulty(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("boom")
 
     monkeypatch.setattr("compiler.commands.check.check", check)
+    monkeypatch.setattr("tempfile.tempdir", str(folder.parent))
 
 
 def _aliases() -> str:

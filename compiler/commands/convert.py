@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> int:
         sink.report(codes.SEVERAL_OUTPUTS, f"one manifest is converted at a time, not {names}", help="name one by PATH")
     show(sink.diagnostics, arguments, sys.stderr)
     if projects and not sink.failed:
-        from compiler.frontends.native.write import write
+        from compiler.frontends.native import write
 
         sys.stdout.write(write(projects[0]))
     return status(sink, arguments)

@@ -52,5 +52,6 @@ def schema_path(dialect: str) -> str | None:
 
     if dialect not in FRONT_ENDS:
         return None
-    path = os.path.join(os.path.dirname(os.path.abspath(schemas.__file__)), f"{dialect}.json")
+    name = "headrace" if dialect == NATIVE else dialect
+    path = os.path.join(os.path.dirname(os.path.abspath(schemas.__file__)), f"{name}.json")
     return path if os.path.isfile(path) else None

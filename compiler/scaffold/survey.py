@@ -1,0 +1,194 @@
+"""What a repository's files say about its software and its work. Nothing is run; files that can't be read are left out."""
+
+from __future__ import annotations
+
+import os
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from compiler.pyargs import Argument, Interface
+
+MAX_BYTES = 256 * 1024
+FOLDERS = ("", "src", "scripts", "pipeline", "pipelines", "jobs", "ml")
+NOTEBOOK_FOLDERS = ("", "notebooks")
+# Steps in the order in which they usually run, with the words that scripts for them are named by.
+STEPS = {
+    "fetch": ("fetch", "download", "ingest", "extract", "collect", "load_data"),
+    "prepare": (
+        "prepare",
+        "preprocess",
+        "preprocessing",
+        "process",
+        "transform",
+        "featurize",
+        "features",
+        "clean",
+        "split",
+    ),
+    "train": ("train", "training", "fit", "finetune", "fine_tune"),
+    "evaluate": ("evaluate", "evaluation", "eval", "test_model", "validate", "validation", "score"),
+    "predict": ("predict", "inference", "infer", "export"),
+}
+
+
+class Script:
+    """A script that looks like a step of a pipeline. `interface` is None where it can't be read."""
+
+    __slots__ = ("interface", "path", "step")
+
+    def __init__(self, path: str, step: str, interface: Interface | None) -> None:
+        self.path = path
+        self.step = step
+        self.interface = interface
+
+    @property
+    def arguments(self) -> list[Argument]:
+        """The arguments that can be given by name."""
+        if self.interface is None or self.interface.style != "argparse":
+            return []
+        return [one for one in self.interface.parameters if one.action != "help" and not one.conditional]
+
+
+class Survey:
+    """What was found."""
+
+    __slots__ = ("dockerfile", "file", "installer", "name", "notebooks", "papermill", "python", "scripts", "why")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.python: str | None = None
+        self.installer: str | None = None
+        self.file: str | None = None  # where it is not the installer's usual one
+        self.why = ""  # the file that the installer was taken from
+        self.dockerfile: str | None = None
+        self.scripts: list[Script] = []
+        self.notebooks: list[str] = []
+        self.papermill = False
+
+
+def survey(folder: str) -> Survey:
+    """Look at a folder."""
+    found = Survey(_name(folder))
+    names = set(_listed(folder, ""))
+    _software(folder, names, found)
+    found.python = _python(folder, names)
+    if "Dockerfile" in names:
+        found.dockerfile = "Dockerfile"
+    found.scripts = _scripts(folder)
+    found.notebooks = [
+        path
+        for below in NOTEBOOK_FOLDERS
+        for path in (f"{below}/{name}".lstrip("/") for name in _listed(folder, below))
+        if path.endswith(".ipynb")
+    ]
+    return found
+
+
+def _name(folder: str) -> str:
+    """The folder's name as a project's name."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", os.path.basename(os.path.realpath(folder))).strip("-_")
+    return name[:100] or "project"
+
+
+def _listed(folder: str, below: str) -> list[str]:
+    try:
+        return sorted(os.listdir(os.path.join(folder, below)))
+    except OSError:
+        return []
+
+
+def _text(folder: str, path: str) -> str:
+    """A file's text; empty for one that is missing, too large or no text."""
+    whole = os.path.join(folder, path)
+    try:
+        if not os.path.isfile(whole) or os.path.getsize(whole) > MAX_BYTES:
+            return ""
+        with open(whole, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _project(folder: str) -> dict[str, Any]:
+    """pyproject.toml, as far as it is one."""
+    import tomllib
+
+    try:
+        return tomllib.loads(_text(folder, "pyproject.toml"))
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def _software(folder: str, names: set[str], found: Survey) -> None:
+    """The installer: what has a lock file first."""
+    project = _project(folder)
+    tools = project.get("tool")
+    tools = tools if isinstance(tools, dict) else {}
+    conda = next(
+        (name for name in ("environment.yml", "environment.yaml", "conda.yaml", "conda.yml") if name in names), ""
+    )
+    requirements = _text(folder, "requirements.txt")
+    for file, installer, there in (
+        ("uv.lock", "uv", "uv.lock" in names),
+        ("poetry.lock", "poetry", "poetry.lock" in names),
+        ("pyproject.toml", "poetry", "poetry" in tools),
+        ("pyproject.toml", "uv", "uv" in tools),
+        ("Pipfile", "pipenv", "Pipfile" in names),
+        ("requirements.txt", "pip", "requirements.txt" in names),
+        (conda, "conda", bool(conda)),
+        ("MLproject", "mlflow", "MLproject" in names),
+    ):
+        if there:
+            found.installer, found.why = installer, file
+            break
+    if found.installer == "conda" and conda != "environment.yml":
+        found.file = conda
+    if not found.installer and "project" in project:
+        found.why = "pyproject.toml"
+    everything = requirements + _text(folder, "pyproject.toml") + _text(folder, conda) + _text(folder, "Pipfile")
+    found.papermill = "papermill" in everything
+
+
+def _python(folder: str, names: set[str]) -> str | None:
+    """The Python version that the project names, by its minor version."""
+    given = _text(folder, ".python-version").strip() if ".python-version" in names else ""
+    if not given:
+        project = _project(folder)
+        section = project.get("project")
+        given = str(section.get("requires-python", "")) if isinstance(section, dict) else ""
+    version = re.search(r"(3\.\d{1,2})", given)
+    return version.group(1) if version else None
+
+
+def _scripts(folder: str) -> list[Script]:
+    """One script a step, in the steps' order: the first that is named like it."""
+    found: dict[str, Script] = {}
+    for below in FOLDERS:
+        for name in _listed(folder, below):
+            step = _step(name)
+            if step is not None and step not in found:
+                path = f"{below}/{name}".lstrip("/")
+                found[step] = Script(path, step, _interface(folder, path))
+    return [found[step] for step in STEPS if step in found]
+
+
+def _step(name: str) -> str | None:
+    if not name.endswith(".py") or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        return None
+    stem = re.sub(r"^\d+[-_]", "", name.removesuffix(".py").lower())  # 01_prepare.py
+    for step, words in STEPS.items():
+        if any(stem == word or stem.startswith(word + "_") or stem.endswith("_" + word) for word in words):
+            return step
+    return None
+
+
+def _interface(folder: str, path: str) -> Interface | None:
+    from compiler.pyargs import ScriptSyntaxError, read_interface
+
+    try:
+        return read_interface(_text(folder, path), path)
+    except ScriptSyntaxError:
+        return None
