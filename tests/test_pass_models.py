@@ -132,6 +132,11 @@ def test_objectives_without_metrics_are_an_error_at_each_step() -> None:
     ]
 
 
+def test_a_jobs_own_objectives_want_metrics_too() -> None:
+    _, sink = run(project(job("v", objectives=(objective("a"),)), job("w", outputs=metrics(), objectives=())))
+    assert found(sink) == ['HR3041: "v" has objectives, but leaves no metrics file']
+
+
 def test_objectives_that_nothing_judges_are_an_error() -> None:
     _, sink = run(project(job("t"), models=(model(train="t", objectives=(objective("a"),)),)))
     assert found(sink) == ['HR3041: nothing judges the objectives of "churn": it has neither `validate` nor `test`']

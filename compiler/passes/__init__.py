@@ -34,6 +34,7 @@ PASSES: tuple[Callable[[Project, Context], Project], ...] = (
     models.place_models,
     templates.resolve_templates,
     environments.create_builds,
+    gates.check_objectives,
     services.lower_services,
     models.lower_models,
     lifecycle.check_lifecycle,

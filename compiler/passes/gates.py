@@ -6,6 +6,7 @@ gate as well, so that nothing goes on after an objective was missed.
 
 from __future__ import annotations
 
+from compiler import codes
 from compiler.ir import Artifact, Environment, Job, Need, Parameter, Pipeline, Project, Ref, Support
 from compiler.matrix import label, legs
 from compiler.passes.context import Context
@@ -16,6 +17,25 @@ if TYPE_CHECKING:
     from compiler.matrix import Leg
 
 CHECK = "check-parameters"
+
+
+def check_objectives(project: Project, context: Context) -> Project:
+    """A job's objectives are judged over the metrics that it leaves, so it must leave some."""
+    for jobs in (project.jobs, *(pipeline.jobs for pipeline in project.pipelines)):
+        for job in jobs:
+            if job.objectives and not has_metrics(job):
+                context.sink.report(
+                    codes.NO_METRICS,
+                    f'"{job.name}" has objectives, but leaves no metrics file',
+                    job.origin,
+                    field="objectives",
+                    help="give it an output of `kind: metrics`",
+                )
+    return project
+
+
+def has_metrics(job: Job) -> bool:
+    return any(isinstance(output, Artifact) and output.kind == "metrics" for output in job.outputs)
 
 
 def lower_gates(project: Project, context: Context) -> Project:

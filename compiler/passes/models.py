@@ -7,9 +7,10 @@ validation and test separately; these two must differ in job and in data, or the
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import NOTHING, Artifact, BuildImage, Dataset, Job, Need, Project, Rollout
+from compiler.ir import NOTHING, BuildImage, Dataset, Job, Need, Project, Rollout
 from compiler.passes.context import Context, labels, over_groups
 from compiler.passes.environments import with_need
+from compiler.passes.gates import has_metrics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,10 +144,6 @@ def _check_objectives(model: Model, steps: dict[str, str], known: dict[str, Job]
                 help="give it an output of `kind: metrics`",
                 labels=labels((at, "the objectives are here")),
             )
-
-
-def has_metrics(job: Job) -> bool:
-    return any(isinstance(output, Artifact) and output.kind == "metrics" for output in job.outputs)
 
 
 def _deploy_job(model: Model, rollout: Rollout, steps: dict[str, str], known: dict[str, Job], context: Context) -> Job:
