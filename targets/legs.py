@@ -40,14 +40,15 @@ def with_leg_edges(jobs: tuple[Job, ...]) -> set[str]:
     return found
 
 
-def expand(jobs: tuple[Job, ...]) -> tuple[tuple[Job, ...], Members]:
-    """Turn each leg of the jobs that have needs between legs into a job of its own, `train.fold=0`.
+def expand(jobs: tuple[Job, ...], also: frozenset[str] = frozenset()) -> tuple[tuple[Job, ...], Members]:
+    """Turn each leg of the jobs that have needs between legs, and of those in `also`, into a job of its own.
 
+    It is called `train.fold=0`.
     Needs of all legs name every leg's job; no need says anything of legs afterwards. The second answer names, for every
     job that went in, the jobs that it became.
     """
-    wanted = with_leg_edges(jobs)
-    return _split(jobs, dict.fromkeys(wanted, 1))
+    wanted = with_leg_edges(jobs) | also
+    return _split(jobs, dict.fromkeys((job.name for job in jobs if job.name in wanted), 1))
 
 
 def chunk(jobs: tuple[Job, ...], limit: int) -> tuple[tuple[Job, ...], Members]:
