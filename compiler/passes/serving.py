@@ -30,7 +30,6 @@ from compiler.passes.environments import (
     NOT_A_CHANGE_REQUEST,
     build_name,
     report_skipped,
-    with_image,
     with_need,
 )
 from compiler.passes.rollouts import deploy_job
@@ -176,7 +175,7 @@ class Lowering:
                 help="give its environment a `build`, or an `image` without anything to be installed",
             )
             return None
-        return with_image(environment).image
+        return environment.image
 
     def probe_arguments(self) -> tuple[Text, ...]:
         """Exact arguments for targets/runtime/probe.py: each option is one word, whatever its value holds."""
