@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,7 +51,8 @@ def _is_integer(_: object, value: object) -> bool:
 
 
 _checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-VALIDATOR = validators.extend(Draft202012Validator, type_checker=_checker)(SCHEMA)
+_extend: Any = validators.extend
+VALIDATOR = _extend(Draft202012Validator, type_checker=_checker)(SCHEMA)
 
 
 def test_the_schema_is_one() -> None:
@@ -214,6 +216,6 @@ def test_schema_and_reader_agree_on_changed_manifests(document: Any) -> None:
 
 
 def test_the_schema_is_written_as_json_that_people_read() -> None:
-    text = (schemas.Path(schemas.__file__).with_name("headrace.json")).read_text(encoding="utf-8")
+    text = Path(schemas.__file__).with_name("headrace.json").read_text(encoding="utf-8")
     assert json.loads(text) == SCHEMA
     assert max(map(len, text.splitlines())) < 200

@@ -6,69 +6,77 @@ https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/a
 
 from __future__ import annotations
 
-import re
-
 from compiler import codes
 from compiler.source import Span
 from compiler.yamltree import Slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from compiler.diagnostics import Sink
     from compiler.frontends.native.fields import Context
     from compiler.ir import EnvVar
     from compiler.source import Source
 
-_KINDS = {
-    "aws": "an AWS access key",
-    "github": "a GitHub token",
-    "gitlab": "a GitLab token",
-    "huggingface": "a Hugging Face token",
-    "key": "an API key",
-    "slack": "a Slack token",
-    "google": "a Google API key",
-    "private": "a private key",
-    "pypi": "a PyPI token",
-    "url": "a password in a URL",
-}
-_SHAPES = re.compile(
-    r"(?P<aws>\b(?:AKIA|ASIA)[A-Z0-9]{16}\b)"
-    r"|(?P<github>\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,}))"
-    r"|(?P<gitlab>\bgl(?:pat|ptt|dt|rt|cbt|soat|ft)-[A-Za-z0-9_-]{20,})"
-    r"|(?P<huggingface>\bhf_[A-Za-z0-9]{30,})"
-    r"|(?P<key>\bsk-[A-Za-z0-9_-]{32,})"
-    r"|(?P<slack>\bxox[abeoprs]-[A-Za-z0-9-]{20,})"
-    r"|(?P<google>\bAIza[A-Za-z0-9_-]{35})"
-    r"|(?P<private>-----BEGIN (?:[A-Z]+ ){0,2}PRIVATE KEY-----)"
-    r"|(?P<pypi>\bpypi-AgE[A-Za-z0-9_-]{50,})"
-    r"|(?P<url>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@{}$'\"<>]{1,64}:[^\s/:@{}$'\"<>]{3,128}@)"
+# What it is, what any text with one holds (so that most texts cost no regular expression), and its shape.
+_SHAPES = (
+    ("an AWS access key", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    ("a GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"\bgh[pousr]_[A-Za-z0-9]{36,}"),
+    ("a GitHub token", ("github_pat_",), r"\bgithub_pat_[A-Za-z0-9_]{50,}"),
+    (
+        "a GitLab token",
+        ("glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "glsoat-", "glft-"),
+        r"\bgl(?:pat|ptt|dt|rt|cbt|soat|ft)-[A-Za-z0-9_-]{20,}",
+    ),
+    ("a Hugging Face token", ("hf_",), r"\bhf_[A-Za-z0-9]{30,}"),
+    ("an API key", ("sk-",), r"\bsk-[A-Za-z0-9_-]{32,}"),
+    ("a Slack token", ("xox",), r"\bxox[abeoprs]-[A-Za-z0-9-]{20,}"),
+    ("a Google API key", ("AIza",), r"\bAIza[A-Za-z0-9_-]{35}"),
+    ("a private key", ("-----BEGIN",), r"-----BEGIN (?:[A-Z]+ ){0,2}PRIVATE KEY-----"),
+    ("a PyPI token", ("pypi-AgE",), r"\bpypi-AgE[A-Za-z0-9_-]{50,}"),
+    ("a password in a URL", ("://",), r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@{}$'\"<>]{1,64}:[^\s/:@{}$'\"<>]{3,128}@"),
 )
-# A first look that costs little: without one of these there is none of the shapes.
-_HINTS = ("AKIA", "ASIA", "gh", "gl", "hf_", "sk-", "xox", "AIza", "-----BEGIN", "pypi-", "://")
-_NAME = re.compile(r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY)$")
+_ENDINGS = (
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "SECRET",
+    "TOKEN",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "SECRET_KEY",
+    "PRIVATE_KEY",
+)
 _ADVICE = "name it under secrets and give the job that secret; then change the credential, since it was written down"
 
 
 def check_source(source: Source, sink: Sink) -> None:
     """Report every credential of a known shape, comments included."""
-    text = source.text
-    if not any(hint in text for hint in _HINTS):
-        return
-    for found in _SHAPES.finditer(text):
-        kind = found.lastgroup or ""
-        at = Span(source, *found.span())
-        sink.report(codes.SECRET_IN_CLEAR, f"this looks like {_KINDS[kind]}", at, help=_ADVICE)
+    for what, start, end in _found(source.text):
+        sink.report(codes.SECRET_IN_CLEAR, f"this looks like {what}", Span(source, start, end), help=_ADVICE)
+
+
+def _found(text: str) -> Iterator[tuple[str, int, int]]:
+    for what, hints, shape in _SHAPES:
+        if any(hint in text for hint in hints):
+            from re import finditer
+
+            for found in finditer(shape, text):
+                yield what, found.start(), found.end()
 
 
 def check_variable(variable: EnvVar, context: Context) -> None:
     """Report a literal in a variable whose name says that it is a credential."""
-    if not _NAME.search(variable.name.upper()) or len(variable.value) != 1:
+    if not variable.name.upper().endswith(_ENDINGS) or len(variable.value) != 1:
         return
     literal, slot = variable.value[0], variable.origin
     if not isinstance(literal, str) or not isinstance(slot, Slot):
         return
     # An expansion, a path and a switch are no credentials, and what has a known shape is reported anyway.
-    if literal.startswith(("$", "/", "./")) or literal.lower() in ("true", "false", "none") or _SHAPES.search(literal):
+    harmless = literal.startswith(("$", "/", "./")) or literal.lower() in ("true", "false", "none")
+    if harmless or next(_found(literal), None) is not None:
         return
     message = f'"{variable.name}" holds a literal, a credential is never written down'
     advice = f"declare a secret and write secrets: [{variable.name}] in the job"

@@ -30,11 +30,12 @@ _VARIABLE = _NAME - {"-"}
 class Context:
     """What all readers of a manifest share: where findings go, and the folder that its paths are relative to."""
 
-    __slots__ = ("folder", "sink")
+    __slots__ = ("folder", "parsed", "sink")
 
     def __init__(self, sink: Sink, folder: str) -> None:
         self.sink = sink
         self.folder = folder
+        self.parsed: dict[tuple[Code, str], Any] = {}  # what the small languages read: the same few texts come again
 
 
 def origin(slot: Slot) -> Origin:
@@ -315,8 +316,12 @@ def _parsed(slot: Slot, context: Context, parse: Callable[[str], T], code: Code)
     value = reader.text(slot, context.sink)
     if value is None:
         return None
+    known: T | None = context.parsed.get((code, value))
+    if known is not None:
+        return known
     try:
-        return parse(value)
+        found = context.parsed[code, value] = parse(value)
+        return found
     except ValueError as error:
         report_parse(error, slot, context, code)
         return None

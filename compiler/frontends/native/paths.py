@@ -21,6 +21,7 @@ _OUTPUT_GLOBS = frozenset("*?[")
 _CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _HOLE = re.compile("\x00([0-9]+)\x00")
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")  # means itself: most do
 
 
 class PathError(ValueError):
@@ -34,6 +35,8 @@ class PathError(ValueError):
 
 def from_root(path: str, folder: str) -> str:
     """A manifest's path as a path from the root, ROOT for the root itself. Raises PathError."""
+    if not folder and _PLAIN.fullmatch(path):
+        return path
     _check_characters(path)
     return _joined(path, folder)
 
@@ -64,6 +67,8 @@ def _joined(path: str, folder: str) -> str:
 
 def _from_root_text(pieces: Text, folder: str) -> Text:
     """The same for text with holes, whose values can't be known here and stand for a part of a name."""
+    if len(pieces) == 1 and isinstance(pieces[0], str):
+        return (from_root(pieces[0], folder),)
     holes = [piece for piece in pieces if isinstance(piece, Ref)]
     literal = "".join(piece if isinstance(piece, str) else "x" for piece in pieces)
     _check_characters(literal)

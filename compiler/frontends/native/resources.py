@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.frontends.native.fields import boolean, choice, filled, integer, name, quantity, section
+from compiler.frontends.native.fields import boolean, choice, filled, integer, name, origin, quantity, section
 from compiler.ir import Accelerator, Amounts, Resources
 from compiler.reader import integer_of
 from compiler.yamltree import Mapping, Slot
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from compiler.frontends.native.fields import Context, Table
-    from compiler.source import Origin
 
 AMOUNTS: Table = {key: (key, quantity) for key in ("cpu", "memory", "storage")}
 BOTH: Table = {"request": ("request", quantity), "limit": ("limit", quantity)}
@@ -68,11 +67,13 @@ def read_resources(slot: Slot, context: Context) -> Resources | None:
     if found is None:
         return None
     _check_twice(slot, context)
-    request, limit = found.pop("request", None), found.pop("limit", None)
-    for key in AMOUNTS:
-        asked, most = found.pop(key, (None, None))
-        request = _with(request, key, asked, found["origin"])
-        limit = _with(limit, key, most, found["origin"])
+    asked: dict[str, int] = {}
+    most: dict[str, int] = {}
+    for key in AMOUNTS.keys() & found.keys():
+        for amounts, amount in zip((asked, most), found.pop(key), strict=True):
+            if amount is not None:
+                amounts[key] = amount
+    request, limit = (_with(found.pop(key, None), more, slot) for key, more in (("request", asked), ("limit", most)))
     _check_order(request, limit, slot, context)
     return Resources(request=request, limit=limit, **found)
 
@@ -80,7 +81,7 @@ def read_resources(slot: Slot, context: Context) -> Resources | None:
 def _check_twice(slot: Slot, context: Context) -> None:
     """A quantity stands by itself, or under `request` and `limit`."""
     node = slot.value
-    if not isinstance(node, Mapping):
+    if not isinstance(node, Mapping) or not ("request" in node.entries or "limit" in node.entries):
         return
     for whole in ("request", "limit"):
         part = Slot(node, whole, node.entries.get(whole, ""), node.document).value
@@ -91,16 +92,17 @@ def _check_twice(slot: Slot, context: Context) -> None:
                 context.sink.report(codes.KEYS_EXCLUDE, message, node.key_span(key))
 
 
-def _with(amounts: Amounts | None, key: str, amount: int | None, origin: Origin) -> Amounts | None:
-    """Amounts with one more of them."""
-    if amount is None:
+def _with(amounts: Amounts | None, more: dict[str, Any], slot: Slot) -> Amounts | None:
+    """Amounts with those that stand by themselves."""
+    if not more:
         return amounts
-    more: dict[str, Any] = {key: amount}
-    return Amounts(origin=origin, **more) if amounts is None else amounts.replace(**more)
+    return Amounts(origin=origin(slot), **more) if amounts is None else amounts.replace(**more)
 
 
 def _check_order(request: Amounts | None, limit: Amounts | None, slot: Slot, context: Context) -> None:
-    for key in AMOUNTS if request is not None and limit is not None else ():
+    if request is None or limit is None:
+        return
+    for key in AMOUNTS:
         asked, most = getattr(request, key), getattr(limit, key)
         if asked is not None and most is not None and asked > most:
             message = f'the request of "{key}" is above its limit'
