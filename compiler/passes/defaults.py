@@ -31,7 +31,6 @@ def _filled(job: Job, project: Project, context: Context) -> Job:
         run_on=job.run_on or "success",
         working_directory=folder,
         environment=environment,
-        env=united(project.env, job.env),
         resources=_resources(job.resources),
         retry=_retry(job.retry),
         needs=tuple(

@@ -70,10 +70,9 @@ def _assembled(pipeline: Pipeline, jobs: tuple[Job, ...], project: Project, cont
     triggers = pipeline.triggers or DEFAULT_TRIGGERS
     _check_required(pipeline, parameters, triggers, context)
     _check_collisions(parameters, context)
-    jobs = tuple(job.replace(env=united(pipeline.env, job.env)) if pipeline.env else job for job in jobs)
-    return pipeline.replace(
-        jobs=jobs, members=NOTHING, parameters=parameters, triggers=triggers, env=united(project.env, pipeline.env)
-    )
+    shared = united(project.env, pipeline.env)
+    jobs = tuple(job.replace(env=united(shared, job.env)) if shared else job for job in jobs)
+    return pipeline.replace(jobs=jobs, members=NOTHING, parameters=parameters, triggers=triggers, env=shared)
 
 
 def _check_required(
