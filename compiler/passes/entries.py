@@ -200,17 +200,16 @@ def _check(
 ) -> None:
     from compiler.pyargs import check_call
 
-    for remark in interface.remarks:
-        start = source.offset(remark.line, remark.column)
-        if not interface.complete:
-            label = Label(Span(source, start, start + 1), remark.message)
-            context.sink.report(
-                codes.UNREAD_INTERFACE, f'not all arguments of "{source.name}" are known', at, labels=(label,)
-            )
-            break
     if interface.style not in ("argparse", "mlreef"):
         why = f"it reads its arguments by {interface.framework}" if interface.framework else "it has no argparse parser"
         context.sink.report(codes.UNREAD_INTERFACE, f'"{source.name}" was not checked: {why}', at)
+    elif interface.remarks and not interface.complete:
+        remark = interface.remarks[0]
+        start = source.offset(remark.line, remark.column)
+        label = Label(Span(source, start, start + 1), remark.message)
+        context.sink.report(
+            codes.UNREAD_INTERFACE, f'not all arguments of "{source.name}" are known', at, labels=(label,)
+        )
     origins = {argument.name: argument.origin for argument in arguments}
     for call in _calls(job, arguments, given):
         for problem in check_call(interface, call):

@@ -45,7 +45,9 @@ def create_builds(project: Project, context: Context) -> Project:
         for pipeline in project.pipelines
     )
     jobs = _with_builds(project.jobs, built, (*_of_services(project), *_of_models(project)), context)
-    have = {name for group in (jobs, *(pipeline.jobs for pipeline in pipelines)) for name in builders(group)}
+    groups = (jobs, *(pipeline.jobs for pipeline in pipelines))
+    have = {name for group in groups for name in builders(group)}
+    have |= {job.environment for group in groups for job in group if isinstance(job.environment, str)}
     unused = [environment for name, environment in built.items() if name not in have]
     for environment in unused:
         if environment.publish is None:
