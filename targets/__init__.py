@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-TARGETS: dict[str, str] = {}
+TARGETS: dict[str, str] = {
+    "gitlab": "targets.gitlab",
+    "github": "targets.github",
+    "argo": "targets.argo",
+}
