@@ -200,20 +200,23 @@ def _check(
 ) -> None:
     from compiler.pyargs import check_call
 
-    if interface.style not in ("argparse", "mlreef"):
-        why = f"it reads its arguments by {interface.framework}" if interface.framework else "it has no argparse parser"
-        context.sink.report(codes.UNREAD_INTERFACE, f'"{source.name}" was not checked: {why}', at)
-    elif interface.remarks and not interface.complete:
-        remark = interface.remarks[0]
-        start = source.offset(remark.line, remark.column)
-        label = Label(Span(source, start, start + 1), remark.message)
-        context.sink.report(
-            codes.UNREAD_INTERFACE, f'not all arguments of "{source.name}" are known', at, labels=(label,)
-        )
+    if not interface.complete or interface.style not in ("argparse", "mlreef"):
+        _report_unread(interface, source, at, context)
     origins = {argument.name: argument.origin for argument in arguments}
     for call in _calls(job, arguments, given):
         for problem in check_call(interface, call):
             _report(problem, origins.get(problem.name) or at, source, context)
+
+
+def _report_unread(interface: Interface, source: Source, at: Origin | None, context: Context) -> None:
+    """Say that not everything could be checked, and where the script shows why."""
+    message = f'not all arguments of "{source.name}" are known'
+    if interface.style not in ("argparse", "mlreef"):
+        why = f"it reads its arguments by {interface.framework}" if interface.framework else "it has no argparse parser"
+        message = f'"{source.name}" was not checked: {why}'
+    starts = ((source.offset(remark.line, remark.column), remark.message) for remark in interface.remarks[:1])
+    labels = tuple(Label(Span(source, start, start + 1), remark) for start, remark in starts)
+    context.sink.report(codes.UNREAD_INTERFACE, message, at, labels=labels)
 
 
 def _calls(job: Job, arguments: tuple[Argument, ...], given: dict[str, Any]) -> list[dict[str, Any]]:
