@@ -9,6 +9,7 @@ from __future__ import annotations
 from posixpath import relpath
 
 from compiler.ir import Artifact, Deploy, Environment, Exec, Job, Ref, Script, Support, walk
+from compiler.text import WORD, contexts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,35 +82,16 @@ def flat(text: Text) -> str | None:
 
 
 def shell_text(lines: Text) -> str:
-    """Shell text with its holes as variables. Where a hole stands unquoted it is written "$V", in double quotes ${V}."""
+    """Shell text with its holes as variables: "$V" where a hole is a word, ${V} in quotes or a here-document."""
+    where = iter(contexts(lines))
     out: list[str] = []
-    quoted = False
     for piece in lines:
         if isinstance(piece, Ref):
             name = variable(piece)
-            out.append("${" + name + "}" if quoted else f'"${name}"')
+            out.append(f'"${name}"' if next(where) == WORD else "${" + name + "}")
         else:
             out.append(piece)
-            quoted = _ends_in_double_quotes(piece, quoted)
     return "".join(out).strip("\n")
-
-
-def _ends_in_double_quotes(piece: str, quoted: bool) -> bool:
-    """Whether shell text that begins inside (or outside) of double quotes ends inside of them."""
-    single = False
-    escaped = False
-    for c in piece:
-        if escaped:
-            escaped = False
-        elif single:
-            single = c != "'"
-        elif c == "\\":
-            escaped = True
-        elif c == '"':
-            quoted = not quoted
-        elif c == "'" and not quoted:
-            single = True
-    return quoted
 
 
 def prepare(job: Job) -> list[str]:
