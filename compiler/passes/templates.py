@@ -6,7 +6,7 @@ The merge is deep and the job wins: mappings (env, axes, arguments, resources) m
 from __future__ import annotations
 
 from compiler import codes, graph
-from compiler.ir import NOTHING, Job, Node, Project, fields
+from compiler.ir import NOTHING, Job, Node, Project, Script, fields
 from compiler.passes.context import Context, over_groups
 
 TYPE_CHECKING = False
@@ -23,7 +23,8 @@ def resolve_templates(project: Project, context: Context) -> Project:
     templates = _resolved(project.templates, context)
 
     def apply(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-        return tuple(_with_defaults(_acting(job, templates, context), project.defaults) for job in jobs)
+        merged_jobs = (_with_defaults(_acting(job, templates, context), project.defaults) for job in jobs)
+        return tuple(_with_shell(job) for job in merged_jobs)
 
     project = over_groups(project, apply)
     return project.replace(templates=NOTHING, defaults=None)
@@ -68,6 +69,13 @@ def _with_defaults(job: Job, defaults: Job | None) -> Job:
         return job
     done: Job = merged(job, defaults)
     return done
+
+
+def _with_shell(job: Job) -> Job:
+    """The shell that the job, its template or the defaults name is that of its script."""
+    if job.shell is None or not isinstance(job.action, Script):
+        return job
+    return job.replace(action=job.action.replace(shell=job.shell))
 
 
 def merged(over: Any, under: Any) -> Any:
