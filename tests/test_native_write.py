@@ -291,7 +291,7 @@ PARAMETERS = node(
     help=maybe(PLAIN),
 ) | node(ir.Parameter, name=NAME, type=st.just("int"), default=maybe(st.integers().map(str)))
 DATA = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(-1e9, 1e9), LITERAL),
+    st.one_of(st.none(), st.booleans(), st.integers(1 - 2**53, 2**53 - 1), st.floats(-1e9, 1e9), LITERAL),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(PLAIN.filter(lambda key: key != "<<"), inner, max_size=3)
     ),
