@@ -123,7 +123,7 @@ def _install(environment: Environment) -> list[str]:
             options += "".join(f" --extra {literal(extra)}" for extra in extras)
             return [f"uv sync --locked{options}", _in_path(".venv")]
         case "pip":
-            file = literal(environment.file or "requirements.txt")
+            file = literal(_named_file(environment))
             return ["python -m venv .venv", f".venv/bin/pip install --quiet -r {file}", _in_path(".venv")]
         case "poetry":
             options = "".join(f" --with {literal(group)}" for group in groups)
@@ -143,12 +143,38 @@ def _install(environment: Environment) -> list[str]:
                 _in_path(".venv"),
             ]
         case "conda":
-            file = literal(environment.file or "environment.yml")
+            file = literal(_named_file(environment))
             return [f"conda env create --quiet --prefix .conda --file {file}", _in_path(".conda")]
         case "mlflow":
             tool = f".venv/bin/pip install --quiet mlflow=={MLFLOW_VERSION} virtualenv"
             return ["python -m venv .venv", tool, _in_path(".venv")]
     return []
+
+
+# What says exactly what an installer installs; the first is its lock.
+_LOCKS = {
+    "uv": ("uv.lock", "pyproject.toml"),
+    "pip": ("requirements.txt",),
+    "poetry": ("poetry.lock", "pyproject.toml"),
+    "pipenv": ("Pipfile.lock", "Pipfile"),
+    "conda": ("environment.yml",),
+    "mlflow": ("MLproject",),
+}
+
+
+def lock_files(environment: Environment) -> list[str]:
+    """The files, from the root, that say exactly what is installed, the lock first; none without an installer."""
+    if environment.installer is None:
+        return []
+    if environment.file is not None and environment.installer in ("pip", "conda"):
+        return [environment.file]
+    folder = environment.working_directory
+    return [f"{folder}/{name}" if folder else name for name in _LOCKS[environment.installer]]
+
+
+def _named_file(environment: Environment) -> str:
+    """The lock as the installer's folder sees it."""
+    return relpath(lock_files(environment)[0], environment.working_directory or ".")
 
 
 def _in_path(folder: str) -> str:

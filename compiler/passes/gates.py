@@ -134,7 +134,7 @@ def _with_check(pipeline: Pipeline) -> Pipeline:
         name=name,
         action=Support(
             script="check_parameters",
-            arguments=((json.dumps([_spec(parameter) for parameter in checked], ensure_ascii=False),),),
+            arguments=((_specs(checked),),),
             refs=tuple(Ref(kind="parameters", name=parameter.name) for parameter in checked),
         ),
         run_on="success",
@@ -144,6 +144,12 @@ def _with_check(pipeline: Pipeline) -> Pipeline:
     first = Need(job=name, artifacts=False, optional=False, legs="all")
     jobs = tuple(job if job.needs else job.replace(needs=(first,)) for job in pipeline.jobs)
     return pipeline.replace(jobs=(check, *jobs))
+
+
+def _specs(parameters: list[Parameter]) -> str:
+    """All specifications as JSON, one a line: a person reads them in review."""
+    lines = (json.dumps(_spec(parameter), ensure_ascii=False) for parameter in parameters)
+    return "[\n  " + ",\n  ".join(lines) + "\n]"
 
 
 def _is_checkable(parameter: Parameter) -> bool:
