@@ -127,8 +127,6 @@ def _with_check(pipeline: Pipeline) -> Pipeline:
     checked = [parameter for parameter in pipeline.parameters if _is_checkable(parameter)]
     if not checked or not pipeline.jobs:
         return pipeline
-    import json  # worth 4 ms where no parameter is checked
-
     name = _free(CHECK, {job.name for job in pipeline.jobs})
     check = Job(
         name=name,
@@ -148,6 +146,8 @@ def _with_check(pipeline: Pipeline) -> Pipeline:
 
 def _specs(parameters: list[Parameter]) -> str:
     """All specifications as JSON, one a line: a person reads them in review."""
+    import json  # worth 4 ms where no parameter is checked
+
     lines = (json.dumps(_spec(parameter), ensure_ascii=False) for parameter in parameters)
     return "[\n  " + ",\n  ".join(lines) + "\n]"
 
