@@ -1,0 +1,123 @@
+"""GitHub Actions: one workflow file a pipeline, under .github/workflows.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
+"""
+
+from __future__ import annotations
+
+from compiler import codes as core
+from compiler import graph
+from compiler.ir import Call, OnPipeline
+from compiler.target import Document
+from targets import names
+from targets.github.support import SUPPORT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from compiler.diagnostics import Sink
+    from compiler.ir import Pipeline, Project, Settings
+
+NAME = "github"
+TITLE = "GitHub Actions"
+OPTIONS = frozenset(("container", "default_branch"))
+LIMITS = {
+    "workflow file bytes": 500_000,
+    "legs of a matrix": 256,
+    "inputs of a run by hand": 25,
+    "reusable workflows of a run": 50,
+    "levels of reusable workflows": 10,
+}
+FOLDER = ".github/workflows"
+# Keys that hold a safety rule: rights, guards against forks, pinned actions, machines that forks must not reach.
+_OF_A_JOB = ("permissions", "if", "steps", "runs-on", "secrets", "uses")
+FORBIDDEN = (
+    ("on", "pull_request_target"),
+    ("on", "workflow_run"),
+    *((key,) for key in _OF_A_JOB),
+    *(("jobs", "*", key) for key in _OF_A_JOB),
+)
+LONGEST_FILE = 120
+
+
+def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:
+    """A workflow for each pipeline; findings go to the sink."""
+    from targets.github import parts
+    from targets.github.workflow import Workflow
+
+    _check_settings(settings, sink)
+    by_name = {pipeline.name: pipeline for pipeline in project.pipelines}
+    after = _after(project)
+    called = {job.action.pipeline for one in project.pipelines for job in one.jobs if isinstance(job.action, Call)}
+    called |= {follower.name for followers in after.values() for follower in followers}
+    files = names.unique(by_name, _legal_file, LONGEST_FILE, key=str.lower)
+    folder = (settings.output or FOLDER).rstrip("/")
+    made: dict[str, list[Document]] = {}
+    callees: dict[str, Any] = {}
+    for name in _callees_first(project, after, sink):
+        pipeline = by_name[name]
+        is_called = name in called or any(type(trigger).__name__ == "OnCall" for trigger in pipeline.triggers)
+        workflow = Workflow(project, pipeline, settings, sink, is_called, files[name])
+        found, callees[name] = parts.emit(workflow, callees, after.get(name, []))
+        made[name] = [Document(path=f"{folder}/{stem}.yml", documents=(data,)) for stem, data in found]
+        _overlay(workflow, found, settings, sink)
+    return tuple(document for name in by_name for document in made.get(name, []))
+
+
+def _check_settings(settings: Settings, sink: Sink) -> None:
+    for path in settings.include:
+        message = f'"{path}" can\'t be included: a workflow on GitHub is a file of its own'
+        advice = f"put it beside the compiled ones, under {FOLDER}"
+        sink.report(core.WRONG_SETTING, message, settings.origin, field="include", help=advice)
+
+
+def _after(project: Project) -> dict[str, list[Pipeline]]:
+    """The pipelines that run after each pipeline."""
+    found: dict[str, list[Pipeline]] = {}
+    for pipeline in project.pipelines:
+        for trigger in pipeline.triggers:
+            if isinstance(trigger, OnPipeline):
+                found.setdefault(trigger.pipeline, []).append(pipeline)
+    return found
+
+
+def _callees_first(project: Project, after: dict[str, list[Pipeline]], sink: Sink) -> list[str]:
+    calls = {
+        pipeline.name: [job.action.pipeline for job in pipeline.jobs if isinstance(job.action, Call)]
+        + [follower.name for follower in after.get(pipeline.name, [])]
+        for pipeline in project.pipelines
+    }
+    for cycle in graph.cycles(calls):
+        circle = " -> ".join([*cycle, cycle[0]])
+        at = next(pipeline.origin for pipeline in project.pipelines if pipeline.name == cycle[0])
+        sink.report(core.CALL_CYCLE, f"pipelines call or follow one another: {circle}", at)
+    return graph.order(calls)
+
+
+def _legal_file(name: str) -> str:
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in name).strip("-.")
+    return kept or "pipeline"
+
+
+def _overlay(workflow: Any, found: list[tuple[str, dict[str, Any]]], settings: Settings, sink: Sink) -> None:
+    """Lay `targets.github.overlay` over the first file and over each job, wherever a split has put it."""
+    if not settings.overlay:
+        return
+    from targets import overlay
+
+    emitted = {id_: job for _, data in found for id_, job in data["jobs"].items()}
+    jobs = {
+        name: [emitted[workflow.ids[part]] for part in parts if workflow.ids[part] in emitted]
+        for name, parts in workflow.members.items()
+    }
+    overlay.apply(found[0][1], settings.overlay, jobs, FORBIDDEN, sink, settings.origin)
+
+
+def recognise(remote: str | None, has: Any) -> bool:
+    """A repository on GitHub, or one that has workflows already."""
+    host = (remote or "").split("://")[-1].split("@")[-1].replace(":", "/").split("/")[0].lower()
+    return host == "github.com" or host.startswith("github.") or bool(has(FOLDER))
+
+
+__all__ = ["LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "recognise"]
