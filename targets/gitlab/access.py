@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from compiler.ir import Identity, Job, Project, Secret, SecretUse
+    from compiler.ir import Identity, Project, Secret, SecretUse
 
 VAULT_TOKEN = "HEADRACE_VAULT_TOKEN"
 IDENTITY_TOKEN = "HEADRACE_IDENTITY_TOKEN"
@@ -31,11 +31,11 @@ class Access:
         self.needed: list[str] = []  # CI variables of the project
 
 
-def access(job: Job, identity: Identity | None, project: Project) -> Access:
+def access(uses: tuple[SecretUse, ...], identity: Identity | None, project: Project) -> Access:
     """`identity` is the job's own, or that of a store that it uses."""
     made = Access()
     declared = {secret.name: secret for secret in project.secrets}
-    for use in job.secrets:
+    for use in uses:
         secret = declared.get(use.secret)
         if secret is not None and secret.store == "vault":
             _from_vault(use, secret, made)

@@ -14,6 +14,7 @@ from compiler.ir import And, Changed, Compare, Matches, Node, Not, Or, Truth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TypeAlias
 
     from compiler.ir import Condition
@@ -95,7 +96,7 @@ class Dialect:
                 "combination",
                 "no list of rules tests several sets of changed paths together, or that one did not change",
             )
-        nothing = dict.fromkeys(tests, False)
+        nothing: dict[Condition, bool] = dict.fromkeys(tests, False)
         rules = list(self._plain(_assumed(condition, nothing), ()))
         for test in tests:
             rules.extend(self._plain(_assumed(condition, {**nothing, test: True}), path_patterns(test.globs)))
@@ -263,9 +264,9 @@ def _absorbed(condition: Condition) -> Condition:
     return disjoin(*terms) or condition
 
 
-def _assumed(condition: Condition, facts: dict[Changed, bool]) -> Decided:
-    """What is left of a condition when it is known which paths changed."""
-    if isinstance(condition, Changed):
+def _assumed(condition: Condition, facts: Mapping[Condition, bool]) -> Decided:
+    """What is left of a condition when some of its tests are decided."""
+    if isinstance(condition, Changed | Compare):
         return facts.get(condition, condition)
     if isinstance(condition, Not):
         inner = _assumed(condition.term, facts)
@@ -282,6 +283,16 @@ def _assumed(condition: Condition, facts: dict[Changed, bool]) -> Decided:
             continue
         left.append(found)
     return (conjoin(*left) if conjunction else disjoin(*left)) or conjunction
+
+
+def on_event(condition: Condition | None, event: str) -> Decided:
+    """What is left of a condition when the event is known."""
+    if condition is None:
+        return True
+    from compiler.ir import walk
+
+    tests = [node for node in walk(condition) if isinstance(node, Compare) and node.subject == "event"]
+    return _assumed(condition, {test: (event in test.values) is (test.operator != "!=") for test in tests})
 
 
 def _is_combined(condition: Condition) -> bool:

@@ -35,19 +35,13 @@ def deploy_lines(action: Deploy, timeout: int | None) -> list[str]:
 def _copied(action: Deploy) -> list[str]:
     """The documents with the digest of the image that this run built."""
     lines = [f"mkdir -p {FOLDER}"]
-    sources = " ".join(literal(document) for document in action.documents)
+    places = [(literal(document), f"{FOLDER}/{literal(_name(document))}") for document in action.documents]
     if action.image is None:
-        return [*lines, f"cp {sources} {FOLDER}/"]
+        return [*lines, *(f"cp {source} {place}" for source, place in places)]
     variable = digest_variable(action.image)
     mark = placeholder(action.image).replace(".", "\\.")
-    return [
-        *lines,
-        f': "${{{variable}:?the image was not built in this run}}"',
-        (
-            f'for HEADRACE_FILE in {sources}; do sed "s|{mark}|${variable}|g" "$HEADRACE_FILE" '
-            f'> "{FOLDER}/$(basename "$HEADRACE_FILE")"; done'
-        ),
-    ]
+    lines.append(f': "${{{variable}:?the image was not built in this run}}"')
+    return [*lines, *(f'sed "s|{mark}|${variable}|g" {source} > {place}' for source, place in places)]
 
 
 def _rollout(platform: str, namespace: str, seconds: int) -> str:

@@ -6,7 +6,7 @@ from compiler import codes as core
 from compiler.ir import Artifact, Call, Identity, Job, Pipeline, Project, Ref, Settings
 from targets.commands import flat, script_variable, variable
 from targets.gitlab import codes
-from targets.gitlab.conditions import Dialect, Rule
+from targets.gitlab.conditions import Dialect
 from targets.gitlab.images import references
 from targets.gitlab.plan import Edge, Unit
 from targets.gitlab.triggers import Clause, may_be_unset, parameter_variable
@@ -130,7 +130,7 @@ class File:
         from targets.gitlab.jobs import rule_list
 
         template = f".on-{self.pipeline.name}"
-        self.templates.setdefault(template, {"rules": rule_list((Rule(),), self, None, False)})
+        self.templates.setdefault(template, {"rules": rule_list(None, self)})
         return template
 
     def signs(self, variables: dict[str, object]) -> None:

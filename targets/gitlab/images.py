@@ -76,8 +76,8 @@ def build_lines(action: BuildImage, settings: Settings, source: str) -> list[str
     if build.platforms:
         options.append(f"--opt platform={literal(','.join(build.platforms))}")
     for use in build.secrets:
-        kind = f"src={literal(use.file)}" if use.file else f"env={use.secret}"
-        options.append(f"--secret id={use.env or use.secret},{kind}")
+        name = use.env or use.secret
+        options.append(f"--secret id={name},{f'src={literal(use.file)}' if use.file else f'env={name}'}")
     if action.publish is None or action.publish.provenance is not False:
         options.append("--opt attest:provenance=mode=max")
     options.append('--import-cache "type=registry,ref=$HEADRACE_REPOSITORY:cache"')

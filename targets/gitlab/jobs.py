@@ -10,7 +10,7 @@ from compiler.yamlwriter import Block
 from targets import commands, runners
 from targets.gitlab import codes, deploy, images
 from targets.gitlab.access import Access, access
-from targets.gitlab.conditions import ConditionError, Rule, all_of
+from targets.gitlab.conditions import ConditionError, Rule, all_of, on_event
 from targets.gitlab.plan import Edge, Unit, artifact_paths
 from targets.gitlab.scripts import (
     NATIVE_RETRIES,
@@ -20,7 +20,7 @@ from targets.gitlab.scripts import (
     cache_key,
     carry,
     lines_of,
-    lock_files,
+    values_of,
 )
 from targets.gitlab.values import COPIED, NATIVE, expanded, given
 
@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from compiler.ir import Runner
+    from compiler.ir import Condition, Runner
     from compiler.matrix import Leg
     from targets.gitlab.files import File
 
@@ -76,6 +76,7 @@ def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, An
     action = job.action
     if isinstance(action, BuildImage):
         made = Lines()
+        made.before = values_of(unit, file, refs)
         made.script = images.build_lines(action, file.settings, file.dialect.source)
         made.variables["HEADRACE_REPOSITORY"] = images.repository_text(action, file.settings)
         made.variables["BUILDKITD_FLAGS"] = "--oci-worker-no-process-sandbox"
@@ -94,7 +95,8 @@ def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, An
 def _runnable(unit: Unit, file: File, made: Lines, artifacts: dict[str, Any], refs: list[Ref]) -> dict[str, Any]:
     job = unit.job
     runner = _runner(job, file)
-    allowed = access(job, file.identity(job), file.project)
+    built = job.action.build.secrets if isinstance(job.action, BuildImage) else ()
+    allowed = access((*job.secrets, *built), file.identity(job), file.project)
     for name in allowed.needed:
         file.need_secret(name, job)
     _check_machine(job, runner, allowed, file)
@@ -211,7 +213,7 @@ def _installer_cache(environment: Environment) -> dict[str, Any] | None:
     if installer is None:
         return None
     return {
-        "key": {"files": lock_files(environment), "prefix": installer},
+        "key": {"files": commands.lock_files(environment), "prefix": installer},
         "paths": [f"{CACHE_FOLDER}/{installer}"],
         "policy": "$HEADRACE_CACHE_POLICY",
     }
@@ -412,12 +414,12 @@ def rules_data(unit: Unit, file: File, extends: list[str] | None = None) -> dict
         if file.starts and extends is not None:
             extends.insert(0, file.start_template())
         elif file.starts:
-            data["rules"] = rule_list((Rule(),), file, when, manual)
+            data["rules"] = rule_list(None, file, when, manual)
         elif when is not None:
             data["when"] = when
         return data
     try:
-        data["rules"] = rule_list(file.dialect.rules(unit.condition), file, when, manual)
+        data["rules"] = rule_list(unit.condition, file, when, manual)
     except ConditionError as error:
         code = {"combination": codes.CHANGED_COMBINATION, "quotes": codes.LITERAL_QUOTES}.get(error.kind)
         message = f'the condition of "{job.name}" with those of its needs: {error}'
@@ -425,25 +427,28 @@ def rules_data(unit: Unit, file: File, extends: list[str] | None = None) -> dict
     return data
 
 
-def rule_list(rules: tuple[Rule, ...], file: File, when: str | None, manual: bool) -> list[dict[str, Any]]:
-    found = [_rule(rule, when, manual) for rule in _started(rules, file)]
+def rule_list(
+    condition: Condition | None, file: File, when: str | None = None, manual: bool = False
+) -> list[dict[str, Any]]:
+    """The rules under which a job exists. Raises ConditionError where GitLab's rules can't say it."""
+    rules = file.dialect.rules(condition) if not file.starts else _started(condition, file)
     # No rule at all would mean that the job always exists.
-    return found or [{"when": "never"}]
+    return [_rule(rule, when, manual) for rule in rules] or [{"when": "never"}]
 
 
-def _started(rules: tuple[Rule, ...], file: File) -> list[Rule]:
-    """The rules, each only where the pipeline itself starts (several share the main file)."""
-    if not file.starts:
-        return list(rules)
+def _started(condition: Condition | None, file: File) -> list[Rule]:
+    """The rules for each way in which the pipeline itself starts, since several pipelines share the main file."""
     found = []
     for clause in file.starts:
-        for rule in rules:
+        known = on_event(condition, clause.event)
+        if known is False:
+            continue
+        for rule in file.dialect.rules(None if known is True else known):
             if clause.changes and rule.changes and clause.changes != rule.changes:
                 raise ConditionError("combination", "the pipeline's own path filter stands in the same rule")
             own = [] if rule.expression is None else [(rule.expression, 0 if " || " in rule.expression else 1)]
-            found.append(
-                rule.replace(expression=all_of(clause.expression, *own)[0], changes=clause.changes or rule.changes)
-            )
+            expression = all_of(clause.expression, *own)[0]
+            found.append(rule.replace(expression=expression, changes=clause.changes or rule.changes))
     return found
 
 

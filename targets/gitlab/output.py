@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from compiler import duration
-from compiler.ir import Call, OnManual, OnPipeline, Pipeline, Project, Settings
+from compiler.ir import Call, Changed, OnManual, OnPipeline, Pipeline, Project, Settings, walk
 from compiler.target import Document
 from compiler.yamlwriter import Block
-from targets import names, overlay
+from targets import overlay
 from targets.gitlab import codes, triggers
 from targets.gitlab.conditions import ConditionError
 from targets.gitlab.files import File, Notes, child_path, child_trigger
 from targets.gitlab.jobs import DEFAULT_TIMEOUT, job_data
-from targets.gitlab.plan import LONGEST_NAME, Unit, plan
+from targets.gitlab.plan import Unit, fresh, plan
 from targets.gitlab.sizes import size
 
 TYPE_CHECKING = False
@@ -48,12 +48,23 @@ class Output:
         self.notes = Notes(sink)
         self.main = settings.output or MAIN
         self.first = project.pipelines[0]
-        # A pipeline that no other run may overlap is held by the lock of a trigger job.
-        self.first_is_child = _group_of(self.first) is not None
+        self.first_is_child = _group_of(self.first) is not None or self._filters_meet()
         self.children = [*([self.first] if self.first_is_child else []), *project.pipelines[1:]]
         self.documents: list[Document] = []
         self.emitted: dict[str, list[dict[str, Any]]] = {}
         self.inputs: dict[str, dict[str, Any]] = {}
+
+    def _filters_meet(self) -> bool:
+        """Whether a job of the first of several pipelines tests changed paths, as that pipeline's own start does.
+
+        One rule can't test both, so the pipeline moves behind a trigger job. (One that no other run may overlap does
+        as well: that job holds the lock.)
+        """
+        filtered = any(getattr(trigger, "paths", ()) for trigger in self.first.triggers)
+        if not filtered or len(self.project.pipelines) == 1:
+            return False
+        conditions = (job.condition for job in self.first.jobs if job.condition is not None)
+        return any(isinstance(node, Changed) for condition in conditions for node in walk(condition))
 
     def emit(self) -> tuple[Document, ...]:
         try:
@@ -159,22 +170,17 @@ class Output:
 
     def _add_triggers(self, pipeline: Pipeline, starts: tuple[Clause, ...], body: Body, taken: set[str]) -> None:
         if starts:
-            name = self._fresh(pipeline.name, taken)
+            name = fresh(pipeline.name, taken)
             data: dict[str, Any] = {"needs": [], "rules": self._trigger_rules(starts)}
             data.update(self._child_job(pipeline, "$CI_PIPELINE_SOURCE"))
             body.jobs[name] = self._commented_job(data, pipeline)
             body.triggers[pipeline.name] = name
         for trigger in pipeline.triggers:
             if isinstance(trigger, OnPipeline):
-                name = self._fresh(f"{pipeline.name}-after-{trigger.pipeline}", taken)
+                name = fresh(f"{pipeline.name}-after-{trigger.pipeline}", taken)
                 data = self._after(trigger.pipeline, body)
                 data.update(self._child_job(pipeline, "after"))
                 body.jobs[name] = self._commented_job(data, pipeline)
-
-    def _fresh(self, wanted: str, taken: set[str]) -> str:
-        name = names.fresh(wanted[:LONGEST_NAME], taken)
-        taken.add(name)
-        return name
 
     def _commented_job(self, data: dict[str, Any], pipeline: Pipeline) -> Block:
         path = pipeline.origin.path if pipeline.origin is not None else f"pipelines.{pipeline.name}"
@@ -220,11 +226,13 @@ class Output:
         if name in body.triggers:
             needed = body.triggers[name]
             return {"needs": [needed], "rules": body.jobs[needed]["rules"]}
-        if name != self.first.name:
+        if name != self.first.name or self.first_is_child:
             # That one starts in no way that the main file knows, so nothing comes after it.
             return {"needs": [], "rules": [{"when": "never"}]}
-        used = {edge.unit.name for unit in body.units for edge in unit.edges}
-        last = [unit for unit in body.units if unit.name not in used]
+        # What runs on failure is skipped in a run that ends well.
+        well = [unit for unit in body.units if unit.job.run_on != "failure"]
+        used = {edge.unit.name for unit in well for edge in unit.edges}
+        last = [unit for unit in well if unit.name not in used]
         data: dict[str, Any] = {"needs": body.last(last)}
         if body.file.starts:
             data["rules"] = self._trigger_rules(body.file.starts)

@@ -187,6 +187,16 @@ def _rename(members: dict[str, list[Unit]], sink: Sink) -> None:
             unit.name = made[unit.name]
 
 
+def fresh(wanted: str, taken: set[str]) -> str:
+    """A name for a job that the compiler adds; it is taken from then on."""
+    name, number = wanted[: LONGEST_NAME - 8], 1
+    while name in taken:
+        number += 1
+        name = f"{wanted[: LONGEST_NAME - 8]}-{number}"
+    taken.add(name)
+    return name
+
+
 def _legal(name: str) -> str:
     if name in RESERVED or name.startswith("."):
         return f"job-{name.lstrip('.')}"
@@ -291,8 +301,7 @@ class _Joins:
 
     def _made(self, unit: Unit, edges: list[Edge]) -> Unit:
         needed = edges[0].unit.job.name if len({edge.unit.job.name for edge in edges}) == 1 else unit.job.name
-        name = names.fresh(f"{needed}-join"[:LONGEST_NAME], self.taken)
-        self.taken.add(name.lower())
+        name = fresh(f"{needed}-join", self.taken)
         # A join that runs on failure fails, so that whoever needs it sees that something failed.
         job = Job(
             name=name,

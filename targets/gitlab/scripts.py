@@ -62,7 +62,7 @@ def lines_of(unit: Unit, file: File, refs: list[Ref]) -> Lines:
     """All lines of a job that runs a command."""
     made = Lines()
     made.scripts.extend(commands.support_scripts(unit.job))
-    made.before.extend(_values(unit, file, refs))
+    made.before.extend(values_of(unit, file, refs))
     made.prepare = commands.prepare(unit.job)
     made.before.extend(_machine(unit.job))
     made.before.extend(_arriving(unit, file, made))
@@ -80,7 +80,7 @@ def carry(made: Lines) -> None:
                 lines[at] = f'eval "${name}"'
 
 
-def _values(unit: Unit, file: File, refs: list[Ref]) -> list[str]:
+def values_of(unit: Unit, file: File, refs: list[Ref]) -> list[str]:
     """Values that only the shell may put together, so that nothing in them is expanded."""
     from targets.gitlab.values import in_shell
 
@@ -300,7 +300,7 @@ def _keeper(unit: Unit, file: File, made: Lines) -> str:
             )
         return ""
     leg = "".join(f"/{axis}=${{{commands.variable(Ref(kind='matrix', name=axis))}}}" for axis, _ in unit.legs[0])
-    key = f'"$CI_PROJECT_ID/$CI_COMMIT_SHA/"{literal(unit.job.name)}' + (f'"{leg}"' if leg else "")
+    key = f'"$CI_PROJECT_ID/$CI_COMMIT_SHA/{_safe(unit.job.name)}{leg}"'
     paths = "".join(f" --path {literal(path)}" for path in resume.paths)
     every = resume.every or CHECKPOINT_SECONDS
     return f"{made.call('keeper')} --store {literal(url)} --key {key} --every {every}{paths} -- "
@@ -403,7 +403,7 @@ def _environment_spec(environment: Environment) -> dict[str, object]:
         "image": word(environment.image or ()),
         "installer": environment.installer,
         "python": environment.python,
-        "files": lock_files(environment),
+        "files": commands.lock_files(environment),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -438,22 +438,3 @@ def _flat_with(path: Text, leg: Leg) -> str | None:
 
 def _literal_value(text: str) -> object:
     return escaped(text) if OPENING in text else {"value": text, "expand": False}
-
-
-_LOCKS = {
-    "uv": ("uv.lock",),
-    "pip": ("requirements.txt",),
-    "poetry": ("poetry.lock",),
-    "pipenv": ("Pipfile.lock",),
-    "conda": ("environment.yml",),
-    "mlflow": ("MLproject",),
-}
-
-
-def lock_files(environment: Environment) -> list[str]:
-    """The files, from the root, that say exactly what is installed."""
-    if environment.installer is None:
-        return []
-    folder = f"{environment.working_directory}/" if environment.working_directory else ""
-    named = environment.file if environment.installer in ("pip", "conda") else None
-    return [folder + name for name in ((named,) if named else _LOCKS[environment.installer])]

@@ -14,23 +14,24 @@ from compiler.condition import disjoin
 from compiler.images import HELPER
 from compiler.ir import Pipeline, Project, Settings
 from compiler.yamlwriter import Block
-from targets import names, partition
+from targets import partition
 from targets.commands import literal
 from targets.gitlab import codes
 from targets.gitlab.conditions import ConditionError
 from targets.gitlab.files import File, Notes, child_path, child_trigger
 from targets.gitlab.jobs import job_data, needs_of, rule_list
-from targets.gitlab.plan import LONGEST_NAME, MOST_NEEDS, Edge, Unit, handed_on
+from targets.gitlab.plan import MOST_NEEDS, Edge, Unit, fresh, handed_on
 from targets.gitlab.sizes import size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from compiler.ir import Condition
     from compiler.matrix import Leg
     from targets.gitlab.output import Body
 
-SPARE = 0.75  # of a file: the rest is for templates and for jobs that hand outputs on
+SHARES = (0.9, 0.6, 0.4, 0.25)  # of a file for a part's own jobs: the rest is for jobs that hand outputs on
 RUN = 'python3 -I -c "$HEADRACE_RELAY"'
 
 
@@ -58,43 +59,58 @@ class Split:
         self.units = {unit.name: unit for unit in units}
         self.needs = {unit.name: [edge.unit.name for edge in unit.edges] for unit in units}
         self.taken = set(self.units)
-        self.relays = 0
         self.last: list[str] = []
         self.parts = self._parts(limit)
 
     def _parts(self, limit: int) -> list[Part] | None:
-        from targets.gitlab.output import Body
-
         whole = File(self.project, self.pipeline, self.settings, self.notes, child=True)
         jobs = {name: job_data(unit, whole) for name, unit in self.units.items()}
         order = graph.order(self.needs)
         weight = {name: size(name) + size(jobs[name]) for name in order}
-        try:
-            groups = partition.split(order, self.needs, weight, int(limit * SPARE))
-        except ValueError as error:
-            self.notes.sink.report(core.LIMIT, f"GitLab takes 2 MB of YAML a file: {error}", self.pipeline.origin)
-            return None
+        for share in SHARES:
+            try:
+                groups = partition.split(order, self.needs, weight, int(limit * share))
+            except ValueError as error:
+                self.notes.sink.report(core.LIMIT, f"GitLab takes 2 MB of YAML a file: {error}", self.pipeline.origin)
+                return None
+            parts = self._filled(groups, jobs, whole)
+            if all(size(part.body.data({})) <= limit for part in parts):
+                self._report(len(parts))
+                return parts
+        self.notes.sink.report(
+            core.LIMIT,
+            f'"{self.pipeline.name}" is larger than GitLab takes in a file, and its parts hand on too much',
+            self.pipeline.origin,
+            help="make several pipelines of it, or let a store carry the outputs",
+        )
+        return None
+
+    def _filled(self, groups: list[list[str]], jobs: dict[str, Block], whole: File) -> list[Part]:
+        """The parts with copies of their jobs, whose needs change, and with what hands outputs on."""
+        from targets.gitlab.output import Body
+
+        self.taken = set(self.units)
         number_of = {name: number for number, group in enumerate(groups) for name in group}
         place = {name: at for at, name in enumerate(self.units)}
         parts = []
         for group, needed in zip(groups, partition.parts_needed(groups, self.needs), strict=True):
             body = Body(_like(whole))
             for name in sorted(group, key=place.__getitem__):
-                body.jobs[name] = jobs[name]
+                body.jobs[name] = Block(jobs[name], comment=jobs[name].comment)
                 body.units.append(self.units[name])
                 _take_templates(jobs[name], whole, body.file)
             parts.append(Part(body, body.units, needed))
+        wanted: dict[str, Unit] = {}
         for number, part in enumerate(parts):
-            self._hand_on(number, part, parts, number_of)
-        self._report(len(parts))
+            self._receive(number, part, number_of, wanted)
+        for number, part in enumerate(parts):
+            self._send([unit for name, unit in wanted.items() if number_of[name] == number], part)
         return parts
 
     def _report(self, count: int) -> None:
         notes = [
             "a part starts when the parts that it needs have ended, with all their jobs",
-            f"outputs reach another part through the project's package registry, under headrace-relay ({self.relays})"
-            if self.relays
-            else "no outputs cross the parts",
+            "outputs reach another part through the project's package registry, under headrace-relay: clean it up there",
         ]
         self.notes.sink.report(
             core.SPLIT,
@@ -105,7 +121,7 @@ class Split:
 
     # ------------------------------------------------------------------------------------------------------ between parts
 
-    def _hand_on(self, number: int, part: Part, parts: list[Part], number_of: dict[str, int]) -> None:
+    def _receive(self, number: int, part: Part, number_of: dict[str, int], wanted: dict[str, Unit]) -> None:
         """Take needs out that lead to another part; outputs that came over them come from the registry."""
         fetched: dict[tuple[str, tuple[Leg, ...]], str] = {}
         for unit in list(part.units):
@@ -124,44 +140,45 @@ class Split:
             kept = [need for need in data["needs"] if (need if isinstance(need, str) else need["job"]) not in gone]
             for edge in outside:
                 if edge.artifacts and handed_on(edge):
-                    name = self._fetch(edge, part, parts[number_of[edge.unit.name]], fetched)
+                    wanted[edge.unit.name] = edge.unit
+                    name = self._fetch(edge, part, fetched)
                     kept.append({"job": name, "optional": True} if edge.optional else name)
             data["needs"] = kept
 
-    def _fetch(self, edge: Edge, part: Part, source: Part, fetched: dict[tuple[str, tuple[Leg, ...]], str]) -> str:
+    def _fetch(self, edge: Edge, part: Part, fetched: dict[tuple[str, tuple[Leg, ...]], str]) -> str:
         key = (edge.unit.name, edge.covered)
         name = fetched.get(key)
         if name is None:
-            kept = self._keep(edge.unit, source)
-            name = fetched[key] = self._fresh(f"fetch-{edge.unit.name}")
-            words = " ".join(literal(_package(one)) for one in kept)
-            data = self._relay(f"{RUN} get {words}", [], edge.unit, part)
+            name = fetched[key] = fresh(f"fetch-{edge.unit.name}", self.taken)
+            words = " ".join(literal(package) for package, _ in _packages(edge.unit))
+            data = self._relay([f"{RUN} get {words}"], [], edge.unit, part)
             data["artifacts"] = {"paths": handed_on(edge)}
             part.body.jobs[name] = data
         return name
 
-    def _keep(self, unit: Unit, source: Part) -> list[str]:
-        """The jobs that put a unit's outputs into the registry: one for every 50 legs."""
-        made: list[str] = []
-        for at in range(0, len(unit.legs), MOST_NEEDS):
-            legs = unit.legs[at : at + MOST_NEEDS]
-            name = f"keep-{unit.name}"[: LONGEST_NAME - 6] + (f"-{at // MOST_NEEDS + 1}" if at else "")
-            made.append(name)
-            if name in source.body.jobs:
-                continue
-            self.relays += 1
-            edge = Edge(unit, None if len(legs) == len(unit.legs) else legs, True, False)
-            paths = " ".join(literal(path) for path in handed_on(edge))
-            line = f"{RUN} put {literal(_package(name))} {paths}"
-            source.body.jobs[name] = self._relay(line, needs_of([edge]), unit, source)
-        return made
+    def _send(self, units: list[Unit], part: Part) -> None:
+        """Jobs that put outputs into the registry: as few as their needs allow, since nobody in this part waits."""
+        groups: dict[Condition | None, list[tuple[str, Edge]]] = {}
+        for unit in units:
+            groups.setdefault(unit.condition, []).extend(_packages(unit))
+        for group in groups.values():
+            batch: list[tuple[str, Edge]] = []
+            for package, edge in group:
+                if batch and sum(one.count for _, one in batch) + edge.count > MOST_NEEDS:
+                    self._keep(batch, part)
+                    batch = []
+                batch.append((package, edge))
+            self._keep(batch, part)
 
-    def _fresh(self, wanted: str) -> str:
-        name = names.fresh(wanted[:LONGEST_NAME], self.taken)
-        self.taken.add(name)
-        return name
+    def _keep(self, batch: list[tuple[str, Edge]], part: Part) -> None:
+        lines = [
+            f"{RUN} put {literal(package)} {' '.join(literal(path) for path in handed_on(edge))}"
+            for package, edge in batch
+        ]
+        name = fresh("keep-outputs", self.taken)
+        part.body.jobs[name] = self._relay(lines, needs_of([edge for _, edge in batch]), batch[0][1].unit, part)
 
-    def _relay(self, line: str, needs: list[Any], unit: Unit, part: Part) -> Block:
+    def _relay(self, lines: list[str], needs: list[Any], unit: Unit, part: Part) -> Block:
         data: dict[str, Any] = {
             "extends": part.body.file.script_template("relay"),
             "image": {"name": HELPER, "entrypoint": [""]},
@@ -169,10 +186,10 @@ class Split:
         }
         if unit.condition is not None:
             try:
-                data["rules"] = rule_list(part.body.file.dialect.rules(unit.condition), part.body.file, None, False)
+                data["rules"] = rule_list(unit.condition, part.body.file)
             except ConditionError:
                 data["rules"] = [{"when": "never"}]  # the unit's own rules have reported it
-        data["script"] = [line]
+        data["script"] = lines
         path = unit.job.origin.path if unit.job.origin is not None else unit.job.name
         return Block(data, comment=f"{self.project.manifest}: {path}")
 
@@ -184,7 +201,7 @@ class Split:
         assert self.parts is not None
         found: list[tuple[str, dict[str, Any]]] = []
         conditional: set[int] = set()
-        called = [self._fresh(f"{self.pipeline.name}-{number}") for number in range(1, len(self.parts) + 1)]
+        called = [fresh(f"{self.pipeline.name}-{number}", self.taken) for number in range(1, len(self.parts) + 1)]
         for number, part in enumerate(self.parts):
             data: dict[str, Any] = {}
             needed = part.needs
@@ -199,7 +216,7 @@ class Split:
                 data["rules"] = rules
                 conditional.add(number)
             elif file.starts:
-                data["rules"] = rule_list(file.dialect.rules(None), file, None, False)
+                data["rules"] = rule_list(None, file)
             values: dict[str, object] = {"HEADRACE_SOURCE": source, "HEADRACE_RUN": "$CI_PIPELINE_ID"}
             data["inherit"] = {"variables": forward or False}
             trigger = child_trigger(child_path(self.pipeline.name, number + 1))
@@ -219,7 +236,7 @@ class Split:
         if None in conditions:
             return None
         try:
-            return rule_list(file.dialect.rules(disjoin(*conditions)), file, None, False)
+            return rule_list(disjoin(*conditions), file)
         except ConditionError as error:
             self.notes.sink.report(
                 codes.CHANGED_COMBINATION,
@@ -244,6 +261,16 @@ def _take_templates(data: dict[str, Any], whole: File, file: File) -> None:
             file.script_templates.setdefault(name, whole.script_templates[name])
 
 
-def _package(name: str) -> str:
-    """https://docs.gitlab.com/user/packages/generic_packages/#valid-package-filename-format"""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else f"_{ord(c):x}" for c in name)
+def _packages(unit: Unit) -> list[tuple[str, Edge]]:
+    """The packages that carry a unit's outputs, each with at most as many legs as one job can need.
+
+    https://docs.gitlab.com/user/packages/generic_packages/#valid-package-filename-format
+    """
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else f"_{ord(c):x}" for c in unit.name)
+    found = []
+    for at in range(0, len(unit.legs), MOST_NEEDS):
+        legs = unit.legs[at : at + MOST_NEEDS]
+        whole = len(legs) == len(unit.legs)
+        name = safe if whole else f"{safe}+{at // MOST_NEEDS + 1}"
+        found.append((name, Edge(unit, None if whole else legs, True, False)))
+    return found
