@@ -30,7 +30,6 @@ SHELLS = [shell for shell in ("sh", "dash", "bash") if shutil.which(shell)]
         (f"cat <<-EOF\n\tit's\n\tEOF\nprintf %s {H}", f"it's\n{VALUE}"),
         (f"cat <<'EOF' >/dev/null\nit's\nEOF\nprintf %s {H}", VALUE),
         (f'printf %s "$(printf %s {H})"', VALUE),
-        (f'printf %s "${{none:-\'}}" {H}', f"'{VALUE}"),
         (f"printf %s ${{none:-{H}}}", VALUE),
         (f"(printf %s {H})", VALUE),
         (f"case {H} in *) printf %s {H};; esac", VALUE),
