@@ -14,6 +14,7 @@ _HEAD = (
     "# `headrace explain` says what a finding means.\n"
 )
 DEFAULT_PYTHON = "3.12"
+FOLDER = "notebooks-out"  # where notebooks are left that were run
 MOST_PARAMETERS = 6
 TYPES = {"int": "int", "float": "float", "bool": "bool", "string": "string"}
 PLACEHOLDERS = {"int": "1", "float": "1.0", "bool": "false"}
@@ -201,22 +202,20 @@ def _notebook_job(path: str, taken: set[str], papermill: bool) -> list[str]:
     while name in taken:
         name += "-notebook"
     taken.add(name)
-    output = f"notebooks-out/{name}.ipynb"
-    call = ["papermill", path, output]
-    if not papermill:
-        call = ["jupyter", "nbconvert", "--to", "notebook", "--execute", path, "--output-dir", "notebooks-out"]
-        output = "notebooks-out"
-    folder = "notebooks-out"
-    words = ", ".join(quoted(word) for word in call)
-    run = f"    run: [{words}]" if not papermill else f"    run: mkdir -p {folder} && {_shell(call)}"
-    return [f"  {scalar(name)}:", "    environment: py", run, f"    outputs: [{scalar(output)}]"]
-
-
-def _shell(words: list[str]) -> str:
-    """Words as a shell line that YAML takes as it stands."""
     from shlex import join
 
-    return scalar(join(words).replace("{{", "{{ '{{' }}"))
+    output = f"{FOLDER}/{name}.ipynb"
+    if papermill:
+        run = f"mkdir -p {FOLDER} && {join(['papermill', path, output])}"
+    else:
+        convert = ["jupyter", "nbconvert", "--to", "notebook", "--execute", path]
+        run = join([*convert, "--output-dir", FOLDER, "--output", f"{name}.ipynb"])
+    return [f"  {scalar(name)}:", "    environment: py", f"    run: {scalar(literal(run))}", f"    outputs: [{output}]"]
+
+
+def literal(text: str) -> str:
+    """Text in which nothing is a hole."""
+    return text.replace("{{", "{{ '{{' }}")
 
 
 def _pipeline_section() -> str:
