@@ -10,7 +10,6 @@ CHANGED_COMBINATION = Code(
 LITERAL_QUOTES = Code("HR4102", "gitlab-literal-quotes", ERROR, "a literal with both kinds of quotes in a condition")
 NEEDS_PYTHON = Code("HR4103", "gitlab-needs-python", ERROR, "a feature that needs Python in an image that may lack it")
 BAD_STORE = Code("HR4104", "gitlab-store", ERROR, "a store that a GitLab job can't reach")
-NO_DEPLOY_IMAGE = Code("HR4105", "gitlab-no-deploy-image", ERROR, "a deployment without an image that holds its tools")
 OUTPUT_PATH = Code("HR4106", "gitlab-path", ERROR, "a path that GitLab would read as something else")
 RETRY_RUNNER_LIMIT = Code(
     "HR4107", "gitlab-runner-retries", ERROR, "more retries after a runner's failure than GitLab makes"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from compiler import codes as core
-from compiler.ir import Artifact, Call, Identity, Job, Pipeline, Project, Ref, Settings
+from compiler.images import KUBECTL
+from compiler.ir import Artifact, Call, Identity, Job, Pipeline, Project, Ref, Settings, walk
 from targets.commands import flat, script_variable, variable
 from targets.gitlab import codes
 from targets.gitlab.conditions import Dialect
@@ -103,20 +104,31 @@ class File:
         self.uses_cache = False
         self.uses_event = False
         self.used_signs: set[str] = set()
+        self._environments: dict[int, tuple[Any, list[Ref]]] = {}
         self.templates: dict[str, dict[str, Any]] = {}
         self.script_templates: dict[str, dict[str, Any]] = {}
+
+    def refs_of(self, environment: Any) -> list[Ref]:
+        """The holes in an environment."""
+        known = self._environments.get(id(environment))
+        if known is None:
+            refs = [node for node in walk(environment) if isinstance(node, Ref)] if environment else []
+            known = self._environments[id(environment)] = (environment, refs)
+        return known[1]
 
     # ------------------------------------------------------------------------------------------------------- templates
 
     def environment_template(self, name: str, data: dict[str, Any]) -> str | None:
-        """The template of an environment; None where jobs of that name are set up in another way."""
-        template = f".{name}"
+        """The template of an environment; another one where jobs of that name are set up in another way."""
         if not data:
             return None
-        held = self.templates.setdefault(template, data)
-        if held is data and "variables" in data:
+        template, number = f".{name}", 1
+        while self.templates.setdefault(template, data) != data:
+            number += 1
+            template = f".{name}-{number}"
+        if self.templates[template] is data and "variables" in data:
             self.signs(data["variables"])
-        return template if held == data else None
+        return template
 
     def script_template(self, name: str) -> str:
         template = f".headrace-{name.replace('_', '-')}"
@@ -167,18 +179,10 @@ class File:
         wanted = {store.identity for store in self.project.stores if store.name in names and store.identity}
         return next((identity for identity in self.project.identities if identity.name in wanted), None)
 
-    def deploy_image(self, job: Job) -> str | None:
-        """The image for a deployment: an option, since no version of kubectl suits every cluster."""
+    def deploy_image(self) -> str:
+        """The image for a deployment, with kubectl and git; the settings may name one of the cluster's version."""
         found = dict(self.settings.options).get("deploy_image")
-        if isinstance(found, str) and found:
-            return found
-        self.sink.report(
-            codes.NO_DEPLOY_IMAGE,
-            f'"{job.name}" needs an image with the tools of a deployment (kubectl, or git for gitops)',
-            job.origin,
-            help="name one of your cluster's version under targets.gitlab.deploy_image",
-        )
-        return None
+        return found if isinstance(found, str) and found else KUBECTL
 
     def producers(self, unit: Unit) -> list[tuple[Job, Leg]]:
         """The jobs and legs whose outputs arrive at a unit, over joins too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler import duration, quantity
 from compiler.images import BUILDKIT, HELPER
-from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Ref
+from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Ref, walk
 from compiler.yamlwriter import Block
 from targets import commands, runners
 from targets.gitlab import codes, deploy, images
@@ -59,7 +59,7 @@ def job_data(unit: Unit, file: File) -> Block:
     if isinstance(action, Call):
         data = file.trigger(unit, action)
     else:
-        refs = _refs(job)
+        refs = _refs(job, file)
         made, artifacts = _lines(unit, file, refs)
         data = _runnable(unit, file, made, artifacts, refs)
     path = job.origin.path if job.origin is not None else ""
@@ -67,8 +67,13 @@ def job_data(unit: Unit, file: File) -> Block:
     return Block(data, comment=comment)
 
 
-def _refs(job: Job) -> list[Ref]:
-    return commands.refs(job)
+def _refs(job: Job, file: File) -> list[Ref]:
+    """Every hole in what a job runs and leaves, each once. (Jobs share environments, so those are walked once.)"""
+    parts: list[Any] = [job.action, job.env, job.inputs, job.outputs, job.sidecars]
+    found = [node for part in parts if part for node in walk(part) if isinstance(node, Ref)]
+    if job.environment is not None:
+        found.extend(file.refs_of(job.environment))
+    return list(dict.fromkeys(found)) if found else found
 
 
 def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, Any]]:
@@ -204,7 +209,7 @@ def image_of(job: Job, file: File) -> str | None:
     if isinstance(job.action, BuildImage):
         return BUILDKIT
     if isinstance(job.action, Deploy):
-        return file.deploy_image(job)
+        return file.deploy_image()
     return HELPER
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from compiler import codes as core
 from compiler.ir import NOTHING, Artifact, ChangedFiles, Environment, Job, Ref, Script, Support
 from targets import commands
 from targets.commands import literal, script_variable, word
@@ -264,7 +265,7 @@ def _wrapped(unit: Unit, file: File, made: Lines) -> list[str]:
     job = unit.job
     shell = job.action.shell if isinstance(job.action, Script) else None
     keeper = _keeper(unit, file, made)
-    again = _retry(job, made)
+    again = _retry(job, file, made)
     plain = commands.command(job)
     if not keeper and not again:
         if shell is not None and isinstance(job.action, Script):
@@ -306,7 +307,7 @@ def _keeper(unit: Unit, file: File, made: Lines) -> str:
     return f"{made.call('keeper')} --store {literal(url)} --key {key} --every {every}{paths} -- "
 
 
-def _retry(job: Job, made: Lines) -> str:
+def _retry(job: Job, file: File, made: Lines) -> str:
     """A parent that tries again, for more attempts than GitLab makes."""
     retry = job.retry
     if retry is None or retry.max <= NATIVE_RETRIES:
@@ -314,6 +315,12 @@ def _retry(job: Job, made: Lines) -> str:
     kinds = [kind for kind in retry.on if kind in ("failure", "timeout")] if retry.on else ["failure", "timeout"]
     if not kinds:
         return ""
+    file.sink.report(
+        core.EMULATED,
+        f'GitLab tries a job twice more, so "{job.name}" runs its command again itself, under the sum of the timeouts',
+        job.origin,
+        field="retry",
+    )
     timeout = f" --timeout {job.timeout}" if job.timeout else ""
     exit_codes = f" --exit-codes {','.join(map(str, retry.exit_codes))}" if retry.exit_codes else ""
     return f"{made.call('retry')} --max {retry.max} --on {','.join(kinds)}{exit_codes}{timeout} -- "

@@ -29,7 +29,6 @@ OTHERWISE: dict[Feature, Support] = {
         how="inputs of the header with a pattern or options, since GitLab refuses numbers with a point and Booleans "
         "as values of variables; a first job checks type and bounds"
     ),
-    Feature.RUN_ON_FAILURE: Native(),
     Feature.PLATFORM: Emulated(how="a runner of that platform is chosen by its tags"),
     Feature.CPU_MEMORY: Emulated(
         how="a runner that is large enough is chosen by its tags; requests become settings of the pod only where the "
@@ -89,9 +88,6 @@ OTHERWISE: dict[Feature, Support] = {
     Feature.LEG_NEEDS: Emulated(
         how="`needs:parallel:matrix` picks legs; where each leg needs another one, legs become jobs of their own"
     ),
-    Feature.RETRY: Emulated(
-        how="GitLab itself tries twice more; beyond that, the job runs its command again, under the sum of the timeouts"
-    ),
     Feature.RESUME: Emulated(
         how="a process beside the command copies the checkpoints to the store while it runs, and brings them back"
     ),
@@ -104,13 +100,12 @@ OTHERWISE: dict[Feature, Support] = {
     Feature.BUILD: Emulated(how="a job runs rootless BuildKit; change requests build without pushing"),
     Feature.PUBLISH: Emulated(how="BuildKit pushes into the project's registry, with the provenance and a build cache"),
     Feature.DEPLOY: Emulated(
-        how="a job of the deployment environment applies the documents with kubectl and waits for the rollout, in the "
-        "image that targets.gitlab.deploy_image names"
+        how="a job of the deployment environment applies the documents with kubectl and waits for the rollout; "
+        "targets.gitlab.deploy_image names an image with the cluster's version"
     ),
     Feature.GITOPS: Emulated(
         how="a job commits the documents to the branch, with the project's token HEADRACE_GITOPS_TOKEN"
     ),
     Feature.IMAGE_CREDENTIALS: Emulated(how="the secret is given to the runner as DOCKER_AUTH_CONFIG"),
-    Feature.RETRY_EXIT_CODES: Native(),
 }
 SUPPORT: dict[Feature, Support] = {feature: OTHERWISE.get(feature, Native()) for feature in Feature}
