@@ -73,6 +73,11 @@ def argv_of(job: ir.Job) -> list[str]:
     return spelled(job.action.argv)
 
 
+def shell_of(job: ir.Job) -> str | None:
+    assert isinstance(job.action, ir.Script)
+    return job.action.shell
+
+
 # ------------------------------------------------------------------------------------------------------------ templates
 
 
@@ -121,7 +126,7 @@ def test_defaults_stand_below_templates(lowered: Bench) -> None:
         "jobs: {a: {extends: t, run: echo}, b: {run: echo}, c: {run: echo, timeout: 4h}}"
     )
     assert [found.job(name).timeout for name in "abc"] == [3 * 3600, 2 * 3600, 4 * 3600]
-    assert {found.job(name).shell for name in "abc"} == {"bash"}
+    assert {shell_of(found.job(name)) for name in "abc"} == {"bash"}
 
 
 def test_another_action_than_the_templates_replaces_it(lowered: Bench) -> None:
