@@ -1,0 +1,122 @@
+"""Argo Workflows: a WorkflowTemplate a pipeline, with what starts it and what it needs beside it."""
+
+from __future__ import annotations
+
+from compiler import codes as core
+from compiler.target import Document
+from targets import overlay
+from targets.argo import pods, triggers, workflows
+from targets.argo.images import Images
+from targets.argo.options import OPTIONS, Options
+from targets.argo.support import SUPPORT
+from targets.argo.workflows import LIMITS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from compiler.diagnostics import Sink
+    from compiler.ir import Project, Settings
+
+NAME = "argo"
+TITLE = "Argo Workflows"
+FOLDER = "argo"
+
+# What an overlay may not touch: it would let a pod out of its box, or take away what the compiler promises.
+FORBIDDEN = (
+    ("spec", "hostNetwork"),
+    ("spec", "podSpecPatch"),
+    ("spec", "templates"),
+    ("spec", "entrypoint"),
+    ("spec", "arguments"),
+    ("podSpecPatch",),
+    ("inputs",),
+    ("activeDeadlineSeconds",),
+    ("container", "securityContext", "privileged"),
+    ("script", "securityContext", "privileged"),
+    ("container", "securityContext", "allowPrivilegeEscalation"),
+    ("script", "securityContext", "allowPrivilegeEscalation"),
+    ("container", "args"),
+    ("container", "command"),
+    ("script", "source"),
+    ("script", "command"),
+)
+
+
+def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:
+    """A file a pipeline; the first one that listens to the repository brings the event source along."""
+    options = Options(settings, sink)
+    images = Images(project, options, sink)
+    made = [workflows.make(project, pipeline, settings, options, images, sink) for pipeline in project.pipelines]
+    folder = (settings.output or FOLDER).rstrip("/")
+    documents = []
+    listening = False
+    for one in made:
+        one.others += triggers.schedules(one.scope)
+        if triggers.listens(one.scope.pipeline):
+            triggers.say_setup(one.scope)
+            if options.repository is not None:
+                if not listening:
+                    one.others.append(triggers.event_source(one.scope, project))
+                    listening = True
+                one.others.append(triggers.sensor(one.scope))
+        if one.workflow:
+            triggers.follow(one.scope, project, one.workflow)
+        held = workflows.locks(one.scope, one.scope.pipeline.jobs)
+        if held is not None:
+            one.others.append(held)
+        whole = tuple(data for data in (one.workflow, *one.parts, *one.others) if data)
+        documents.append(Document(path=f"{folder}/{one.scope.names.workflow}.yaml", documents=whole))
+    _say_needed(made, images, sink, settings)
+    _overlay(made, settings, sink)
+    return tuple(documents)
+
+
+def _overlay(made: list[workflows.Made], settings: Settings, sink: Sink) -> None:
+    given = settings.overlay
+    if not given:
+        return
+    if not isinstance(given, dict):
+        overlay.apply({}, given, {}, FORBIDDEN, sink, settings.origin)
+        return
+    jobs: dict[str, list[dict[str, Any]]] = {}
+    for one in made:
+        if one.workflow and "pipeline" in given:
+            overlay.apply(one.workflow, {"pipeline": given["pipeline"]}, {}, FORBIDDEN, sink, settings.origin)
+        for name, templates in one.templates.items():
+            jobs.setdefault(name, []).extend(templates)
+    rest = {part: tree for part, tree in given.items() if part != "pipeline"}
+    overlay.apply({}, rest, jobs, FORBIDDEN, sink, settings.origin)
+
+
+def _say_needed(made: list[workflows.Made], images: Images, sink: Sink, settings: Settings) -> None:
+    """One note a thing that must stand in the cluster before the pipelines run."""
+    notes: dict[str, None] = {}
+    for one in made:
+        notes.update(one.scope.notes)
+        if any(images.is_pushed(job) for job in images.builds.values()):
+            notes[f'the secret "{images.secret}" of type kubernetes.io/dockerconfigjson has the registry\'s login'] = (
+                None
+            )
+        for job in one.scope.pipeline.jobs:
+            if job.identity is not None and not isinstance(job.identity, str):
+                notes.update(_annotation(job.identity))
+    for note in notes:
+        sink.report(core.ACTION_NEEDED, f"Argo Workflows needs this in its namespace: {note}", settings.origin)
+
+
+def _annotation(identity: Any) -> dict[str, None]:
+    if identity.provider not in pods.ANNOTATED:
+        return {}
+    annotation, field = pods.ANNOTATED[identity.provider]
+    value = dict(identity.settings).get(field, "…")
+    return {f'the service account "{pods.account(identity)}" is annotated {annotation}: {value}': None}
+
+
+def recognise(remote: str | None, has: Any) -> bool:
+    """Nothing in a remote's URL says Argo; a folder of ours does."""
+    del remote
+    return bool(has(FOLDER))
+
+
+__all__ = ["FORBIDDEN", "LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "recognise"]

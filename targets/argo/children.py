@@ -1,0 +1,78 @@
+"""Workflows that a workflow starts and waits for: a called pipeline, a part of one that is too large for one object.
+
+Such a child is an object of its own, with a status of its own: templates that a workflow refers to would count toward
+its own size (https://argo-workflows.readthedocs.io/en/latest/workflow-of-workflows/).
+"""
+
+from __future__ import annotations
+
+from compiler.ir import Call
+from targets.argo import spelling
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from compiler.ir import Job
+    from targets.argo.scope import Scope
+
+
+def start(workflow: str, arguments: dict[str, str]) -> dict[str, Any]:
+    """A resource template's body that runs a workflow template; `arguments` are expressions by parameter.
+
+    The values are written into YAML text, so each is the inside of a JSON string.
+    """
+    lines = [
+        "apiVersion: argoproj.io/v1alpha1",
+        "kind: Workflow",
+        "metadata:",
+        f"  generateName: {workflow}-",
+        "spec:",
+        "  workflowTemplateRef:",
+        f"    name: {workflow}",
+    ]
+    if arguments:
+        lines += ["  arguments:", "    parameters:"]
+    for name, expression in arguments.items():
+        lines += [f"      - name: {name}", f'        value: "{_inside(expression)}"']
+    return {
+        "resource": {
+            "action": "create",
+            "setOwnerReference": True,
+            "successCondition": "status.phase == Succeeded",
+            "failureCondition": "status.phase in (Failed, Error)",
+            "manifest": "\n".join(lines) + "\n",
+        }
+    }
+
+
+def _inside(expression: str) -> str:
+    """A value as it stands between the quotes of a JSON string; a plain literal as it is."""
+    if expression.startswith("'") and expression[1:-1].replace("-", "").replace("_", "").isalnum():
+        return expression[1:-1]
+    return "{{=toJson(" + expression + ")[1:len(toJson(" + expression + ")) - 1]}}"
+
+
+def call(scope: Scope, job: Job, name: str) -> dict[str, Any]:
+    """The template that runs another pipeline of the project, at this run's commit."""
+    action = job.action
+    assert isinstance(action, Call)
+    called = next(pipeline for pipeline in scope.project.pipelines if pipeline.name == action.pipeline)
+    declared = scope.declared(called)
+    arguments = {"repository": "workflow.parameters.repository", "revision": scope.fact("commit")}
+    if "event" in declared:
+        arguments["event"] = "'call'"
+    for fact in ("branch", "tag"):
+        if fact in declared:
+            arguments[fact] = scope.fact(fact)
+    legal = scope.parameter_names(called)
+    for variable in action.parameters:
+        arguments[legal[variable.name]] = scope.expression(variable.value)
+    result: dict[str, Any] = {"name": name}
+    if job.timeout is not None:
+        result["activeDeadlineSeconds"] = job.timeout
+    if job.retry is not None and job.retry.max > 0:
+        from targets.argo.jobs import retry
+
+        result["retryStrategy"] = retry(job)
+    return {**result, **start(spelling.short(called.name, 50), arguments)}

@@ -1,0 +1,71 @@
+"""How text is written so that Argo and Kubernetes hand it on as it is.
+
+Argo replaces `{{…}}` in every string of a template, has no escape for it, and reads what it put in once more
+(https://argo-workflows.readthedocs.io/en/latest/variables/). Kubernetes expands `$(NAME)` in the values of variables
+and in arguments, and reads `$$` there as `$`
+(https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/).
+"""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 63  # characters of a DNS-1123 label
+_EXPANDED = re.compile(r"\$(?=\$|\([-._A-Za-z0-9]+\))")
+_OPENING = re.compile(r"\{(?=\{)")
+_ILLEGAL = re.compile("[^a-z0-9]+")
+_IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+
+
+def legal(name: str) -> str:
+    """A DNS-1123 label for a name, not yet unique and perhaps too long."""
+    return _ILLEGAL.sub("-", name.lower()).strip("-") or "x"
+
+
+def short(name: str, limit: int = LONGEST) -> str:
+    """A DNS-1123 label of at most `limit` characters for one name by itself."""
+    from targets.names import unique
+
+    return unique((name,), legal, limit)[name]
+
+
+def legal_parameter(name: str) -> str:
+    """Parameters take letters, digits, `_` and `-`."""
+    return re.sub("[^A-Za-z0-9_-]", "_", name) or "_"
+
+
+def plain(text: str) -> str:
+    """Text for the value of a variable or for an argument: Kubernetes hands it on as it is."""
+    return _EXPANDED.sub("$$", text) if "$" in text else text
+
+
+def has_braces(text: str) -> bool:
+    return "{{" in text
+
+
+def shell(source: str) -> str:
+    """Shell text in which Argo finds nothing to replace: where it has `{{`, as one quoted word, its braces apart."""
+    if not has_braces(source):
+        return source
+    return "eval " + _OPENING.sub("{''", _single(source))
+
+
+def _single(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def json_text(data: object) -> str:
+    """Data as JSON for a variable: without `{{`."""
+    import json
+
+    return plain(_OPENING.sub(r"\\u007b", json.dumps(data, ensure_ascii=False)))
+
+
+def literal(text: str) -> str:
+    """Text as a string of Argo's expression language (https://expr-lang.org/docs/language-definition)."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+
+
+def member(path: str, name: str) -> str:
+    """`path.name` in an expression; names with a dash stand in brackets."""
+    return f"{path}.{name}" if _IDENTIFIER.fullmatch(name) else f"{path}[{literal(name)}]"
