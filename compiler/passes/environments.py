@@ -165,7 +165,8 @@ def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str],
 
 def with_image(environment: Environment, accelerated: bool = False) -> Environment:
     """An environment that says a Python or an installer runs in an image of the table, unless it names one."""
-    if environment.image is not None or not (environment.python or environment.installer):
+    wants = environment.python or environment.installer or environment.apt or environment.setup
+    if environment.image is not None or not wants:
         return environment
     version = environment.python or images.DEFAULT_PYTHON
     if accelerated and environment.installer != "conda":

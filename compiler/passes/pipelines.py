@@ -67,12 +67,23 @@ def _assembled(pipeline: Pipeline, jobs: tuple[Job, ...], project: Project, cont
     own = {parameter.name for parameter in pipeline.parameters}
     inherited = tuple(parameter for parameter in project.parameters if parameter.name not in own)
     parameters = (*inherited, *pipeline.parameters)
-    triggers = pipeline.triggers or DEFAULT_TRIGGERS
+    triggers = tuple(_whole(trigger) for trigger in pipeline.triggers or DEFAULT_TRIGGERS)
     _check_required(pipeline, parameters, triggers, context)
     _check_collisions(parameters, context)
     shared = united(project.env, pipeline.env)
     jobs = tuple(job.replace(env=united(shared, job.env)) if shared else job for job in jobs)
     return pipeline.replace(jobs=jobs, members=NOTHING, parameters=parameters, triggers=triggers, env=shared)
+
+
+def _whole(trigger: Trigger) -> Trigger:
+    """A push that names branches alone is not for tags, and one that names tags alone not for branches."""
+    if not isinstance(trigger, OnPush):
+        return trigger
+    if trigger.tags is NOTHING and trigger.branches is not NOTHING:
+        return trigger.replace(tags=())
+    if trigger.branches is NOTHING and trigger.tags is not NOTHING:
+        return trigger.replace(branches=())
+    return trigger
 
 
 def _check_required(
@@ -126,6 +137,8 @@ def _check_triggers(pipelines: list[Pipeline], context: Context) -> None:
         known = {parameter.name: parameter for parameter in pipeline.parameters}
         for trigger in pipeline.triggers:
             at = trigger.origin or pipeline.origin
+            if isinstance(trigger, OnSchedule):
+                _check_days(trigger, context)
             if isinstance(trigger, OnPipeline) and trigger.pipeline not in names:
                 context.unknown(codes.UNKNOWN_PIPELINE, "a pipeline of this manifest", trigger.pipeline, names, at)
             for name, value in trigger.parameters if isinstance(trigger, OnSchedule) else ():
@@ -140,6 +153,15 @@ def _wrong(parameter: Parameter, value: str) -> str | None:
 
     found = problem(parameter, value)
     return None if found is None else f'{found}, as "{parameter.name}" takes it'
+
+
+def _check_days(trigger: OnSchedule, context: Context) -> None:
+    """https://pubs.opengroup.org/onlinepubs/9799919799/utilities/crontab.html: either day, where both are restricted."""
+    from compiler import cron
+
+    if cron.parse(trigger.cron).both_days:
+        message = "day of month and day of week are both set: it runs on every day that is either"
+        context.sink.report(codes.CRON_BOTH_DAYS, message, trigger.origin, field="cron")
 
 
 def _check_calls(pipelines: list[Pipeline], context: Context) -> None:

@@ -33,9 +33,9 @@ class _Names:
         self.stores = {store.name for store in project.stores} | {"ci"}
         self.identities = {identity.name: identity for identity in project.identities}
         self.environments = {environment.name for environment in project.environments if environment.build is not None}
-        self.parameters = {parameter.name for parameter in project.parameters}
+        self.parameters = {parameter.name: parameter for parameter in project.parameters}
         for pipeline in project.pipelines:
-            self.parameters |= {parameter.name for parameter in pipeline.parameters}
+            self.parameters |= {parameter.name: parameter for parameter in pipeline.parameters}
 
 
 def _checked(jobs: tuple[Job, ...], names: _Names, context: Context) -> tuple[Job, ...]:
@@ -91,6 +91,24 @@ def _check_holes(job: Job, names: _Names, context: Context) -> None:
     for node in walk(job):
         if isinstance(node, Ref):
             _check_hole(node, job, names, context)
+    for output in job.outputs:
+        if isinstance(output, Artifact):
+            _check_path(output, job, names, context)
+
+
+def _check_path(output: Artifact, job: Job, names: _Names, context: Context) -> None:
+    """Free text in a path could lead anywhere."""
+    for piece in output.path:
+        if not isinstance(piece, Ref) or piece.kind != "parameters":
+            continue
+        parameter = names.parameters.get(piece.name)
+        if parameter is not None and parameter.type == "string":
+            context.sink.report(
+                codes.BAD_PATH,
+                f'"{piece.name}" is free text, so that this path could lead out of the repository',
+                output.origin or job.origin,
+                help=f'make "{piece.name}" a choice or a number, or leave it out of the path',
+            )
 
 
 def _check_hole(ref: Ref, job: Job, names: _Names, context: Context) -> None:
