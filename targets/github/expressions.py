@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EVENT_NAMES = {"change_request": "pull_request", "manual": "workflow_dispatch", "push": "push", "schedule": "schedule"}
 ON_CHANGE_REQUEST = "github.event_name == 'pull_request'"
 NOT_ON_CHANGE_REQUEST = "github.event_name != 'pull_request'"
-NOT_FROM_FORK = f"({NOT_ON_CHANGE_REQUEST} || github.event.pull_request.head.repo.full_name == github.repository)"  # and who may push
+NOT_FROM_FORK = f"{NOT_ON_CHANGE_REQUEST} || github.event.pull_request.head.repo.full_name == github.repository"
 # What our own workflows tell the ones that they call.
 CALL_EVENT = "headrace_event"  # call, pipeline; empty in a part of a pipeline
 CALL_SCOPE = "headrace_scope"  # what sets the artifacts of one call apart from those of another in the same run

@@ -38,13 +38,13 @@ DAY_SECONDS = 24 * 3600
 LONGEST_NAME = 60
 KEEP_PATH = 'echo "$PATH" >> "$GITHUB_PATH"'
 CHECKPOINT_SECONDS = 600
+# Where an installer keeps its downloads: the variable that says so.
 INSTALLER_CACHES = {
-    # where an installer keeps its downloads (by the variable that says so), and what decides them
-    "uv": ("UV_CACHE_DIR", "uv.lock"),
-    "pip": ("PIP_CACHE_DIR", "requirements.txt"),
-    "poetry": ("POETRY_CACHE_DIR", "poetry.lock"),
-    "pipenv": ("PIPENV_CACHE_DIR", "Pipfile.lock"),
-    "conda": ("CONDA_PKGS_DIRS", "environment.yml"),
+    "uv": "UV_CACHE_DIR",
+    "pip": "PIP_CACHE_DIR",
+    "poetry": "POETRY_CACHE_DIR",
+    "pipenv": "PIPENV_CACHE_DIR",
+    "conda": "CONDA_PKGS_DIRS",
 }
 BIG_STORES = ("s3", "gcs", "azure")
 
@@ -142,7 +142,7 @@ def _host_python(workflow: Workflow, job: Job) -> list[Step]:
 
 
 def _installer_cache(workflow: Workflow, job: Job) -> str:
-    """The pattern of the lock file that an installer's downloads are kept by; "" where none are kept.
+    """The lock file that an installer's downloads are kept by; "" where none are kept.
 
     A workflow that publishes or deploys keeps none: what it ships must come from what is locked alone.
     """
@@ -186,7 +186,7 @@ def _work(workflow: Workflow, job: Job) -> list[Step]:
     folder = commands.prepared_folder(job)
     if prepare and not has_setup:
         cache = _installer_cache(workflow, job)
-        kept = [f'export {INSTALLER_CACHES[str(_installer(job))][0]}="$GITHUB_WORKSPACE/{CACHE}"'] if cache else []
+        kept = [f'export {INSTALLER_CACHES[str(_installer(job))]}="$GITHUB_WORKSPACE/{CACHE}"'] if cache else []
         steps += _restore_installer(workflow, job)
         steps.append({"name": "environment", "run": _script([*kept, *prepare, KEEP_PATH])})
         steps += _save_installer(workflow, job)
