@@ -303,11 +303,10 @@ jobs:
 def test_holes_that_are_known_at_run_time_meet_as_they_are_written(lowered: Bench) -> None:
     found = lowered(
         """
-parameters: {p: {}, q: {}}
 jobs:
-  a: {run: x, outputs: ["m/{{ parameters.p }}"]}
-  b: {run: x, inputs: ["m/{{ parameters.p }}"]}
-  c: {run: x, inputs: ["m/{{ parameters.q }}"]}
+  a: {run: x, outputs: ["m/{{ git.short }}"]}
+  b: {run: x, inputs: ["m/{{ git.short }}"]}
+  c: {run: x, inputs: ["m/{{ run.id }}"]}
 """
     )
     assert (found.needs("b"), found.needs("c"), found.codes()) == (["a"], [], [])
@@ -757,3 +756,18 @@ def test_a_long_chain_meets_no_recursion(lowered: Bench, jobs: int) -> None:
     lines += [f"  j{number}: {{run: x, needs: [j{number - 1}]}}" for number in range(1, jobs)]
     found = lowered("\n".join(lines))
     assert (found.codes(), len(found.names())) == ([], jobs)
+
+
+def test_free_text_in_an_outputs_path_is_refused(lowered: Bench) -> None:
+    found = lowered('parameters: {p: {}}\njobs: {a: {run: x, outputs: ["m/{{ parameters.p }}"]}}')
+    assert found.codes() == ["bad-path"]
+
+
+def test_a_push_means_what_it_names() -> None:
+    from compiler.ir import NOTHING, OnPush
+    from compiler.passes.pipelines import _whole
+
+    assert _whole(OnPush(tags=("v*",))) == OnPush(branches=(), tags=("v*",))
+    assert _whole(OnPush(tags=("v*",))).branches is not NOTHING
+    assert _whole(OnPush(branches=("main",))).tags is not NOTHING
+    assert _whole(OnPush(paths=("src/**",))).branches is NOTHING
