@@ -31,7 +31,7 @@ class _Nothing(tuple):  # type: ignore[type-arg]
 
 NOTHING: tuple[Never, ...] = _Nothing()
 _REQUIRED = object()
-_put = object.__setattr__
+_new = object.__new__
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -39,6 +39,8 @@ class _NodeType(type):
     """Turns a class's annotations into slots and defaults. (38 dataclasses cost 34 ms at a cold start, these 1.)"""
 
     field_defaults: dict[str, Any]
+    field_names: tuple[str, ...]  # without `origin`
+    setters: dict[str, Any]  # each slot's own way past __setattr__
 
     def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> _NodeType:
         own = {field: body.pop(field, _REQUIRED) for field in body.get("__annotations__", ())}
@@ -48,6 +50,8 @@ class _NodeType(type):
             field: value for base in reversed(bases) for field, value in getattr(base, "field_defaults", {}).items()
         }
         made.field_defaults = {**own, **inherited} if name != "Node" else own
+        made.field_names = tuple(field for field in made.field_defaults if field != "origin")
+        made.setters = {field: getattr(made, field).__set__ for field in made.field_defaults}
         return made
 
 
@@ -58,13 +62,15 @@ class Node(metaclass=_NodeType):
 
     def __init__(self, **given: Any) -> None:
         cls = type(self)
-        values = {**cls.field_defaults, **given}
-        if len(values) != len(cls.field_defaults):
-            raise TypeError(f"{cls.__name__} has no {sorted(given.keys() - cls.field_defaults.keys())}")
-        for name, value in values.items():
+        defaults = cls.field_defaults
+        take = given.pop
+        for name, put in cls.setters.items():
+            value = take(name, defaults[name])
             if value is _REQUIRED:
                 raise TypeError(f"{cls.__name__} needs {name}")
-            _put(self, name, value)
+            put(self, value)
+        if given:
+            raise TypeError(f"{cls.__name__} has no {sorted(given)}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")
@@ -75,25 +81,31 @@ class Node(metaclass=_NodeType):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return self is other or all(getattr(self, name) == getattr(other, name) for name in fields(type(self)))
+        return self is other or all(getattr(self, name) == getattr(other, name) for name in type(self).field_names)
 
     def __hash__(self) -> int:
-        return hash((type(self).__name__, *(getattr(self, name) for name in fields(type(self)))))
+        return hash((type(self).__name__, *(getattr(self, name) for name in type(self).field_names)))
 
     def __repr__(self) -> str:
-        shown = ((name, getattr(self, name)) for name in fields(type(self)))
+        shown = ((name, getattr(self, name)) for name in type(self).field_names)
         inner = ", ".join(f"{name}={value!r}" for name, value in shown if value is not None and value is not NOTHING)
         return f"{type(self).__name__}({inner})"
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         cls = type(self)
-        return cls(**{**{name: getattr(self, name) for name in cls.field_defaults}, **changes})
+        made = _new(cls)
+        take = changes.pop
+        for name, put in cls.setters.items():
+            put(made, take(name) if name in changes else getattr(self, name))
+        if changes:
+            raise TypeError(f"{cls.__name__} has no {sorted(changes)}")
+        return made
 
 
 def fields(cls: type[Node]) -> tuple[str, ...]:
     """The names of a class's fields in order, without `origin`."""
-    return tuple(name for name in cls.field_defaults if name != "origin")
+    return cls.field_names
 
 
 # ---------------------------------------------------------------------------------------------------------------- text
@@ -793,10 +805,16 @@ class Project(Node):
 def walk(root: Node) -> Iterator[Node]:
     """Every node below a node, itself first, in field order. Iterative."""
     stack: list[Any] = [root]
+    pop, push = stack.pop, stack.append
     while stack:
-        item = stack.pop()
-        if isinstance(item, Node):
-            yield item
-            stack.extend(getattr(item, name) for name in reversed(fields(type(item))))
-        elif isinstance(item, tuple):
-            stack.extend(reversed(item))
+        item = pop()
+        if type(item) is tuple:
+            for inner in reversed(item):
+                if type(inner) is tuple or isinstance(inner, Node):
+                    push(inner)
+            continue
+        yield item
+        for name in reversed(item.field_names):
+            value = getattr(item, name)
+            if value and (type(value) is tuple or isinstance(value, Node)):
+                push(value)

@@ -132,11 +132,12 @@ def _size(value: Value) -> int:
 class Mapping(_Base):
     """Keys in order. As an IR node's origin its span is that of the key it stands under."""
 
-    __slots__ = ("broken", "entries", "strays")
+    __slots__ = ("_ordinals", "broken", "entries", "strays")
 
     def __init__(self, document: Document, parent: Container | None, key: str | int, first: int, flow: bool) -> None:
         super().__init__(document, parent, key, first, flow)
         self.entries: dict[str, Value] = {}
+        self._ordinals: dict[str, int] | None = None
         self.broken = False  # a key was refused: then nobody should complain about what is missing
         self.strays: list[tuple[int, int]] = _NO_STRAYS  # (entries before it, events) of what was refused and reported
 
@@ -149,7 +150,15 @@ class Mapping(_Base):
         self.strays.append((len(self.entries), events))
 
     def _ordinal(self, key: str) -> int:
-        """The ordinal of a key's event."""
+        """The ordinal of a key's event. All keys' are worked out at once: a large mapping is asked often or never."""
+        if self.after == self.first:  # still being read
+            return self._all_ordinals()[key]
+        if self._ordinals is None:
+            self._ordinals = self._all_ordinals()
+        return self._ordinals[key]
+
+    def _all_ordinals(self) -> dict[str, int]:
+        found: dict[str, int] = {}
         at = self.first
         strays = iter(self.strays)
         stray = next(strays, None)
@@ -157,10 +166,9 @@ class Mapping(_Base):
             while stray is not None and stray[0] == count:
                 at += stray[1]
                 stray = next(strays, None)
-            if name == key:
-                return at
+            found[name] = at
             at += 1 + _size(value)
-        raise KeyError(key)
+        return found
 
     def key_span(self, key: str) -> Span:
         return self.document.span_of(self._ordinal(key))
