@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from targets.argo.scope import Scope
 
 
+HARMLESS = ("commit", "short", "run")  # what Argo or headrace itself wrote
+
+
 def start(workflow: str, arguments: dict[str, str]) -> dict[str, Any]:
     """A resource template's body that runs a workflow template; `arguments` are expressions by parameter.
 
@@ -50,11 +53,15 @@ def _inside(expression: str) -> str:
     """A value as it stands between the quotes of a JSON string; a plain literal as it is."""
     if expression.startswith("'") and expression[1:-1].replace("-", "").replace("_", "").isalnum():
         return expression[1:-1]
+    if expression.rpartition(".")[2] in HARMLESS:
+        return "{{" + expression + "}}"
     return "{{=toJson(" + expression + ")[1:len(toJson(" + expression + ")) - 1]}}"
 
 
 def call(scope: Scope, job: Job, name: str) -> dict[str, Any]:
     """The template that runs another pipeline of the project, at this run's commit."""
+    from targets.argo.jobs import given_inputs, retry
+
     action = job.action
     assert isinstance(action, Call)
     called = next(pipeline for pipeline in scope.project.pipelines if pipeline.name == action.pipeline)
@@ -69,10 +76,11 @@ def call(scope: Scope, job: Job, name: str) -> dict[str, Any]:
     for variable in action.parameters:
         arguments[legal[variable.name]] = scope.expression(variable.value)
     result: dict[str, Any] = {"name": name}
+    inputs = given_inputs(scope, job)
+    if inputs:
+        result["inputs"] = {"parameters": inputs}
     if job.timeout is not None:
         result["activeDeadlineSeconds"] = job.timeout
     if job.retry is not None and job.retry.max > 0:
-        from targets.argo.jobs import retry
-
         result["retryStrategy"] = retry(job)
     return {**result, **start(spelling.short(called.name, 50), arguments)}

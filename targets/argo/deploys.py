@@ -54,15 +54,21 @@ def _rendering(scope: Scope, action: Deploy, env: list[dict[str, Any]]) -> list[
     if action.image is None:
         return lines
     repository = scope.images.repository(action.image)
-    digest = "{{workflow.outputs.parameters." + builds.digest_name(scope, action.image) + "}}"
-    env.append({"name": "HEADRACE_IMAGE", "value": repository})
-    env.append({"name": "HEADRACE_DIGEST", "value": digest})
+    env.append({"name": "HEADRACE_IMAGE", "value": f"{repository}{_version(scope, action.image)}"})
     names = "\\|".join(dict.fromkeys(_pattern(one) for one in (repository, action.image)))
     quote = "[\"']\\{0,1\\}"
     found = f"\\(image: *\\){quote}\\({names}\\)\\([:@][A-Za-z0-9_.:-]*\\)\\{{0,1\\}}{quote} *$"
-    command = commands.literal(f"s#{found}#\\1") + '"$HEADRACE_IMAGE@$HEADRACE_DIGEST#"'
+    command = commands.literal(f"s#{found}#\\1") + '"$HEADRACE_IMAGE#"'
     lines.append(f"find {RENDERED} -type f -exec sed -i {command} {{}} +")
     return lines
+
+
+def _version(scope: Scope, environment: str) -> str:
+    """The digest that the build left, or, where the build lies in another part of a split pipeline, the commit."""
+    build = scope.images.builds.get(environment)
+    if build is not None and (scope.members is None or build.name in scope.members):
+        return "@{{workflow.outputs.parameters." + builds.digest_name(scope, environment) + "}}"
+    return ":{{" + scope.fact("commit") + "}}"
 
 
 def _pattern(text: str) -> str:

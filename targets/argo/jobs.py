@@ -52,7 +52,7 @@ def assemble(
     if made.labels:
         result["metadata"] = {"labels": made.labels}
     inputs: dict[str, Any] = {}
-    given = _inputs(scope, job)
+    given = given_inputs(scope, job)
     if given:
         inputs["parameters"] = given
     inputs["artifacts"] = [artifacts.source(scope), *arrivals.artifacts]
@@ -86,7 +86,8 @@ def assemble(
     return result
 
 
-def _inputs(scope: Scope, job: Job) -> list[dict[str, str]]:
+def given_inputs(scope: Scope, job: Job) -> list[dict[str, str]]:
+    """The parameters of a job's template: its leg's values, and its key."""
     names: list[str] = []
     if artifacts.is_loop(job):
         names += [spelling.legal_parameter(axis) for axis in axes(job.matrix)]
@@ -161,7 +162,7 @@ def _container(scope: Scope, job: Job, made: pods.Pod, arrivals: artifacts.Arriv
     before, after = artifacts.changed_lines(job)
     own = [*before, *commands.command(job), *commands.gate(job), *after]
     if job.resume is not None:
-        own = _kept(scope, job, own, env)
+        own = _kept(scope, job, own, env, made)
     return {"script": script(image(scope, job), [*lines, *own], env, made, shell=_shell(job))}
 
 
@@ -263,7 +264,7 @@ def shared(name: str) -> str:
     return "headrace-" + name.replace("_", "-")
 
 
-def _kept(scope: Scope, job: Job, own: list[str], env: list[dict[str, Any]]) -> list[str]:
+def _kept(scope: Scope, job: Job, own: list[str], env: list[dict[str, Any]], made: pods.Pod) -> list[str]:
     """The job's own lines inside of the keeper, which saves checkpoints and brings them back."""
     assert job.resume is not None
     name = job.resume.store or scope.settings.store
@@ -280,7 +281,15 @@ def _kept(scope: Scope, job: Job, own: list[str], env: list[dict[str, Any]]) -> 
             help="name a store in `resume`, or in targets.argo.store, and a python environment",
         )
         return own
+    if store is not None and store.mount and all(one["mountPath"] != store.mount for one in made.mounts):
+        claim = {"claimName": store.url or store.name}
+        made.mount({"name": spelling.short(f"store-{store.name}"), "persistentVolumeClaim": claim}, store.mount)
     env.append(carried(scope, "keeper"))
+    for axis in axes(job.matrix):
+        ref = Ref(kind="matrix", name=axis)
+        value = {"name": commands.variable(ref), "value": scope.variable(ref, job, dict(only(job)))}
+        if value not in env:
+            env.append(value)
     leg = "".join(
         f"/{axis}=" + "{" + commands.variable(Ref(kind="matrix", name=axis)) + "}" for axis in axes(job.matrix)
     )

@@ -63,7 +63,7 @@ def tasks(scope: Scope, job: Job, known: dict[str, Job], place: str) -> list[Blo
     when, decided = scope.when(job.condition, name)
     if decided:
         terms.append(f"{scope.names.add('decide')}.Succeeded")
-    if job.run_on == "failure" and not job.needs:
+    if job.run_on == "failure" and all(known[need.job].allow_failure for need in job.needs if need.job in known):
         when = "false"  # nothing before it can fail
     made: list[Block] = []
     first: dict[str, Any] = {"depends": all_of(terms)} if terms else {}

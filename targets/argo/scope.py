@@ -106,6 +106,7 @@ class Scope:
         self.sink = sink
         self.part = part
         self.held: frozenset[str] | None = None  # in a part: the jobs whose outputs' readers are all here
+        self.members: frozenset[str] | None = None  # in a part: its jobs
         self.parameters = self.parameter_names(pipeline)
         self.types = {parameter.name: parameter.type for parameter in pipeline.parameters}
         self.secrets = {secret.name: secret for secret in project.secrets}
@@ -131,14 +132,12 @@ class Scope:
         """The place of this run's artifacts; parts of a split pipeline share their parent's."""
         return "{{workflow.parameters.run}}" if self.part else "{{workflow.namespace}}/{{workflow.name}}"
 
-    def path(self, ref: Ref, legs: dict[str, str] | None = None) -> str:
+    def path(self, ref: Ref) -> str:
         """What holds a hole's value, as Argo names it: `workflow.parameters.rate`."""
         if ref.kind == "parameters":
             return spelling.member("workflow.parameters", self.parameters[ref.name])
         if ref.kind == "matrix":
-            return spelling.member(
-                "inputs.parameters", (legs or {}).get(ref.name) or spelling.legal_parameter(ref.name)
-            )
+            return spelling.member("inputs.parameters", spelling.legal_parameter(ref.name))
         if ref.kind == "git":
             return self.fact(ref.name)
         return {"id": "workflow.name", "attempt": "retries"}[ref.name]
@@ -222,9 +221,18 @@ class Scope:
 
     def expression(self, text: Text) -> str:
         """Text as one expression: literals and holes put together."""
-        if not text:
-            return "''"
-        return " + ".join(spelling.literal(piece) if isinstance(piece, str) else self.path(piece) for piece in text)
+        parts = [spelling.literal(piece) if isinstance(piece, str) else self._term(piece) for piece in text]
+        return " + ".join(parts) or "''"
+
+    def _term(self, ref: Ref) -> str:
+        if ref.kind == "images":
+            return f"{spelling.literal(self.images.repository(ref.name) + ':')} + {self.fact('commit')}"
+        if ref.kind == "project":
+            return spelling.literal(self.project.name)
+        if ref.kind == "run" and ref.name == "url":
+            base = spelling.literal((self.options.url or "").rstrip("/") + "/workflows/")
+            return f"{base} + workflow.namespace + '/' + workflow.name"
+        return "'1'" if ref.kind == "run" and ref.name == "attempt" else self.path(ref)
 
     # ----------------------------------------------------------------------------------------------------- conditions
 
@@ -232,9 +240,8 @@ class Scope:
         """A task's `when`, and whether it waits for the task that decides what expressions can't."""
         if condition is None:
             return None, False
-        told = None if any(isinstance(node, Changed) for node in walk(condition)) else self._told(condition, 0)
-        if told is not None and not _is_misread(told):
-            return "{{= " + told + " }}", False
+        if not any(isinstance(node, Changed) for node in walk(condition)):
+            return "{{= " + self._told(condition, 0) + " }}", False
         key = self._decision(condition, task)
         path = spelling.member(spelling.member("tasks", self.names.add("decide")) + ".outputs.parameters", key)
         return "{{= " + path + " == 'true' }}", True
@@ -279,8 +286,7 @@ class Scope:
             from compiler.condition import glob_regex
 
             pattern = spelling.literal(f"^{glob_regex(condition.glob)}$")
-            both = f"{subject} != '' && {subject} matches {pattern}"
-            return f"({both})" if binding else both
+            return f"{subject} != '' && {subject} matches {pattern}"
         if condition.operator == "in":
             return f"{subject} in [{', '.join(map(spelling.literal, condition.values))}]"
         return f"{subject} {condition.operator} {spelling.literal(condition.values[0])}"
@@ -290,11 +296,6 @@ def _legal_parameter(name: str) -> str:
     made = spelling.legal_parameter(name)
     reserved = (*TRIGGERED, *FACTS, "repository", "revision", "run")
     return made + "_" if made in reserved or made.startswith("headrace-") else made
-
-
-def _is_misread(told: str) -> bool:
-    """Argo takes any expression with `?` and `:` for a choice, and ends it at the first `}}`."""
-    return ("?" in told and ":" in told) or "}}" in told or "{{" in told
 
 
 def _data(condition: Condition) -> list[Any]:

@@ -14,6 +14,14 @@ LONGEST = 63  # characters of a DNS-1123 label
 _EXPANDED = re.compile(r"\$(?=\$|\([-._A-Za-z0-9]+\))")
 _OPENING = re.compile(r"\{(?=\{)")
 _ILLEGAL = re.compile("[^a-z0-9]+")
+_ESCAPES = (
+    ("'", "\\x27"),
+    ('"', "\\x22"),
+    ("?", "\\x3f"),
+    ("{{", "{\\x7b"),
+    ("}}", "}\\x7d"),
+    ("\n", "\\n"),
+)
 _IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -62,8 +70,15 @@ def json_text(data: object) -> str:
 
 
 def literal(text: str) -> str:
-    """Text as a string of Argo's expression language (https://expr-lang.org/docs/language-definition)."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+    """Text as a string of Argo's expression language (https://expr-lang.org/docs/language-definition).
+
+    What Argo would read before the language does stands as an escape: braces in pairs, and `?`, which with a `:`
+    makes it take the expression for a choice; quotes too, so that an expression may stand in a quoted text.
+    """
+    escaped = text.replace("\\", "\\\\")
+    for plain_text, written in _ESCAPES:
+        escaped = escaped.replace(plain_text, written)
+    return f"'{escaped}'"
 
 
 def member(path: str, name: str) -> str:

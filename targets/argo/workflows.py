@@ -316,7 +316,9 @@ def parameters(scope: Scope) -> list[dict[str, Any]]:
         revision = {"name": "revision", "value": "HEAD", "description": "branch, tag or commit"}
         found += [repository, revision]
     defaults = {"event": "manual"}
-    told = [name for name in TRIGGERED if name in scope.uses.triggered]
+    told = [
+        name for name in TRIGGERED if name in scope.uses.triggered and not (scope.part and name == "change-request")
+    ]
     known = {one["name"] for one in found}
     found += [{"name": name, "value": defaults.get(name, "")} for name in told if name not in known]
     found += [
@@ -457,6 +459,7 @@ def _part(
 
     inner = _part_scope(made.scope, held)
     inner.shared = jobs.support_uses(list(members))
+    inner.members = frozenset(job.name for job in members)
     tasks, templates = _graph(made, inner, members, known)
     if inner.decisions:
         decide = inner.names.add("decide")
