@@ -220,3 +220,11 @@ def test_any_shape_of_manifest_is_a_finding_never_a_fault(section: str, tree: st
 @given(st.text(min_size=1, max_size=40))
 def test_any_path_is_a_finding_never_a_fault(path: str) -> None:
     assert main(["check", "--", path]) in (0, 1)
+
+
+def test_notes_can_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    manifest(GOOD.replace("train.py}", "train.py, timeout: 1h, resources: {gpu: 1}}"))
+    assert main(["check", "--target", "none"]) == 0
+    assert "note[HR3030" in capsys.readouterr().out
+    assert main(["check", "--target", "none", "--quiet"]) == 0
+    assert capsys.readouterr().out == "headrace.yaml: fine, 1 job in 1 pipeline\n"

@@ -146,3 +146,17 @@ def test_visible_text_has_one_line_and_no_controls(text: str) -> None:
     shown = visible(text)
     assert shown.isascii() <= shown.isprintable()
     assert len(shown.splitlines()) <= 1
+
+
+def test_notes_stand_close_and_without_their_lines() -> None:
+    notes = [Diagnostic(codes.SPLIT, message, span(MANIFEST, "train"), help="h") for message in ("one", "two")]
+    assert render([*notes, Diagnostic(codes.CYCLE, "m")]) == (
+        "headrace.yaml:3:3: note[HR4008 split]: one\n"
+        "      = help: h\n"
+        "headrace.yaml:3:3: note[HR4008 split]: two\n"
+        "      = help: h\n"
+        "\n"
+        "error[HR3013 cycle]: m\n"
+        "\n"
+        "1 error, 2 notes\n"
+    )

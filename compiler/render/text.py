@@ -36,11 +36,20 @@ class Mark:
 
 
 def render(found: Sequence[Diagnostic], colour: bool = False) -> str:
-    """All findings, each in a block of its own, and a line that counts them."""
+    """All findings, each in a block of its own, and a line that counts them. Notes stand close, without their lines."""
     if not found:
         return ""
-    blocks = [_block(finding, colour) for finding in found]
-    return "\n".join([*blocks, summary(found) + "\n"])
+    pieces = []
+    for before, finding in zip([None, *found], found, strict=False):
+        if before is not None and not (_is_short(before) and _is_short(finding)):
+            pieces.append("\n")
+        pieces.append(_block(finding, colour))
+    return "".join([*pieces, "\n", summary(found), "\n"])
+
+
+def _is_short(finding: Diagnostic) -> bool:
+    """A note asks for nothing to be changed, and there may be dozens: its line would not help."""
+    return finding.severity == NOTE and not finding.labels
 
 
 def summary(found: Sequence[Diagnostic]) -> str:
@@ -62,7 +71,7 @@ def _block(finding: Diagnostic, colour: bool) -> str:
     severity = finding.severity
     code = painted(f"{severity}[{finding.code.number} {finding.code.name}]", severity, colour)
     lines = [f"{_place(finding.span)}{code}: {painted(visible(finding.message), 'code', colour)}"]
-    if finding.span is not None:
+    if finding.span is not None and not _is_short(finding):
         ask = f'did you mean "{finding.suggestion}"?' if finding.suggestion else ""
         marks = [Mark(finding.span, ask, True)]
         marks.extend(Mark(label.span, label.message, False) for label in finding.labels)
