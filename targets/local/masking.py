@@ -1,0 +1,118 @@
+"""Secrets in a log become `***`, also where a write ends in the middle of one, and in the forms that tools print them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+MASK = b"***"
+SHORTEST_LINE = 4  # of a secret of several lines: shorter lines would hide half of the log
+
+
+def forms(secret: str) -> set[bytes]:
+    """A secret as it may stand in a log: as it is, line by line, base64 (inside of longer text too), URL- and JSON-quoted."""
+    found: set[bytes] = set()
+    whole = secret.strip("\r\n")
+    lines = [line.strip() for line in whole.splitlines()]
+    for text in dict.fromkeys((whole, *(line for line in lines if len(line) >= SHORTEST_LINE))):
+        if not text.strip():
+            continue
+        data = text.encode("utf-8", "surrogateescape")
+        found |= {data, quote(data, safe="").encode(), quote_plus(data).encode(), quote(data).encode()}
+        found |= {
+            json.dumps(text)[1:-1].encode(),
+            json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace"),
+        }
+        found |= _base64(data)
+    if whole.strip():
+        found |= _base64(secret.encode("utf-8", "surrogateescape"))
+        found.add(secret.encode("utf-8", "surrogateescape").hex().encode()) if len(whole) > 3 else None
+    return {form for form in found if form.strip()}
+
+
+def _base64(data: bytes) -> set[bytes]:
+    """Base64 of the secret alone, and what of it is the same wherever in a longer text it stands (three places)."""
+    found = set()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        if len(data) > 2:
+            found.add(encode(data))
+            found.add(encode(data).rstrip(b"="))
+        for before in range(3):
+            text = encode(bytes(before) + data)
+            start = (0, 2, 3)[before]
+            loose = (len(data) + before) % 3
+            end = len(text) - (0, 3, 2)[loose] if loose else len(text)
+            kept = text[start:end]
+            if len(kept) >= 6:
+                found.add(kept)
+    return found
+
+
+class Masker:
+    """Takes a log in pieces and gives it back with its secrets masked; the end of a piece may be held for the next."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._forms = sorted(
+            {form for secret in secrets for form in forms(secret)}, key=lambda form: (-len(form), form)
+        )
+        self._longest = max(map(len, self._forms), default=0)
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """The part of what was fed so far that is sure to hold no beginning of a secret."""
+        if not self._forms:
+            return data
+        return self._give(self._held + data, last=False)
+
+    def finish(self) -> bytes:
+        """What was held."""
+        return self._give(self._held, last=True) if self._held else b""
+
+    def whole(self, text: str) -> str:
+        """A text that is complete."""
+        data = text.encode("utf-8", "surrogateescape")
+        return self._masked(data, self._spans(data)).decode("utf-8", "surrogateescape")
+
+    def _give(self, data: bytes, last: bool) -> bytes:
+        spans = self._spans(data)
+        end = len(data) if last else self._safe_end(data)
+        for start, stop in reversed(spans):
+            if start < end < stop:
+                end = start
+        self._held = data[end:]
+        return self._masked(data[:end], [span for span in spans if span[1] <= end])
+
+    def _safe_end(self, data: bytes) -> int:
+        """Where the first secret might begin that is not complete yet."""
+        first = max(0, len(data) - self._longest + 1)
+        for start in range(first, len(data)):
+            rest = data[start:]
+            if any(len(form) > len(rest) and form.startswith(rest) for form in self._forms):
+                return start
+        return len(data)
+
+    def _spans(self, data: bytes) -> list[tuple[int, int]]:
+        """Where secrets stand, those that overlap or touch as one."""
+        found = []
+        for form in self._forms:
+            at = data.find(form)
+            while at >= 0:
+                found.append((at, at + len(form)))
+                at = data.find(form, at + 1)
+        merged: list[tuple[int, int]] = []
+        for start, stop in sorted(found):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+            else:
+                merged.append((start, stop))
+        return merged
+
+    @staticmethod
+    def _masked(data: bytes, spans: list[tuple[int, int]]) -> bytes:
+        parts, at = [], 0
+        for start, stop in spans:
+            parts += [data[at:start], MASK]
+            at = stop
+        return b"".join((*parts, data[at:]))

@@ -1,0 +1,202 @@
+"""One command in a process group of its own: its output goes to a log as it comes, and all of it can be ended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+GRACE_SECONDS = 10.0  # between asking a group to end and ending it
+_TICK = 0.1  # how soon the end of a process, of its time or of the run is seen
+_DRAIN_SECONDS = 2.0  # for what is still in the pipe when a process has ended
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit status as a shell tells it (128 + n for a signal), and why it was ended."""
+
+    status: int
+    timed_out: bool = False
+    cancelled: bool = False
+
+
+class Stop:
+    """Asks everything that runs to end; set twice it gives no grace."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._now = threading.Event()
+
+    def set(self) -> None:
+        if self._asked.is_set():
+            self._now.set()
+        self._asked.set()
+
+    @property
+    def asked(self) -> bool:
+        return self._asked.is_set()
+
+    @property
+    def now(self) -> bool:
+        return self._now.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._asked.wait(seconds)
+
+
+def run(
+    argv: Sequence[str],
+    folder: str,
+    env: Mapping[str, str],
+    output: Callable[[bytes], None],
+    stop: Stop,
+    timeout: float | None = None,
+    grace: float = GRACE_SECONDS,
+    on_end: Callable[[], None] | None = None,
+) -> Ended:
+    """Run a command to its end. Nothing of it is left afterwards: neither in its group nor, on Linux, outside of it.
+
+    `on_end` is called when the command is asked to end.
+    """
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            cwd=folder,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        output(f"headrace: {argv[0]} can't be started: {(error.strerror or str(error)).lower()}\n".encode())
+        return Ended(127 if isinstance(error, FileNotFoundError) else 126)
+    return _Watched(process, output, stop, grace, env.get("TMPDIR", ""), on_end).to_end(timeout)
+
+
+class _Watched:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        output: Callable[[bytes], None],
+        stop: Stop,
+        grace: float,
+        mark: str,
+        on_end: Callable[[], None] | None,
+    ) -> None:
+        assert process.stdout is not None
+        self.process, self.output, self.stop, self.grace, self.mark = process, output, stop, grace, mark
+        self.pipe = process.stdout.fileno()
+        self.on_end = on_end
+        self.open = True
+        self.ending: float | None = None  # when the group is ended for good
+
+    def to_end(self, timeout: float | None) -> Ended:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        timed_out = cancelled = False
+        while self.process.poll() is None:
+            self._read(_TICK)
+            now = time.monotonic()
+            if self.ending is None and self.stop.asked:
+                cancelled = True
+                self._ask(now)
+            elif self.ending is None and deadline is not None and now >= deadline:
+                timed_out = True
+                self._ask(now)
+            elif self.ending is not None and (now >= self.ending or self.stop.now):
+                self._end_all()
+        if self.ending is not None:
+            self._wait_for_group()
+        self._end_all()
+        self._drain()
+        status = self.process.returncode
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return Ended(128 - status if status < 0 else status, timed_out, cancelled)
+
+    def _ask(self, now: float) -> None:
+        """Ask the group to end."""
+        self.ending = now + (0.0 if self.stop.now else self.grace)
+        self._signal(signal.SIGTERM)
+        if self.on_end is not None:
+            self.on_end()
+
+    def _wait_for_group(self) -> None:
+        """What the command started may take the rest of the grace."""
+        assert self.ending is not None
+        while time.monotonic() < self.ending and not self.stop.now and _group_runs(self.process.pid):
+            self._read(_TICK)
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
+
+    def _end_all(self) -> None:
+        self._signal(signal.SIGKILL)
+        if self.mark:
+            end_marked(self.mark)
+
+    def _read(self, seconds: float) -> None:
+        if not self.open:
+            time.sleep(seconds)
+            return
+        ready, _, _ = select.select([self.pipe], [], [], seconds)
+        if ready:
+            data = os.read(self.pipe, 1 << 16)
+            if data:
+                self.output(data)
+            else:
+                self.open = False
+
+    def _drain(self) -> None:
+        end = time.monotonic() + _DRAIN_SECONDS
+        while self.open and time.monotonic() < end:
+            ready, _, _ = select.select([self.pipe], [], [], 0)
+            if not ready and not _group_runs(self.process.pid):
+                return
+            self._read(_TICK)
+
+
+def _group_runs(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def marked(folder: str) -> list[int]:
+    """The processes whose TMPDIR is this folder or lies in it: those of a job, wherever they went. Linux only."""
+    found = []
+    mark, own = b"TMPDIR=" + os.fsencode(folder), os.getpid()
+    try:
+        names = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+    for name in names:
+        try:
+            with open(f"/proc/{name}/environ", "rb") as stream:
+                variables = stream.read().split(b"\0")
+        except OSError:
+            continue
+        if int(name) != own and any(one == mark or one.startswith(mark + b"/") for one in variables):
+            found.append(int(name))
+    return found
+
+
+def end_marked(folder: str) -> None:
+    """End what a job left behind in groups of its own."""
+    for _ in range(20):
+        found = marked(folder)
+        if not found:
+            return
+        for process in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.02)

@@ -1,0 +1,90 @@
+"""What a local run does of each feature, and what it does instead."""
+
+from __future__ import annotations
+
+from compiler.features import Feature
+from compiler.target import Emulated, Native, Unsupported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.target import Support
+
+_BY_HAND = Emulated(how="a local run is started by hand; --event says which event it stands for")
+_ENGINE = "through podman or docker where one works, else an error"
+
+SUPPORT: dict[Feature, Support] = {
+    Feature.PUSH: _BY_HAND,
+    Feature.PUSH_PATHS: Emulated(how="path filters decide whether CI starts at all; a local run is started by hand"),
+    Feature.CHANGE_REQUEST: _BY_HAND,
+    Feature.CHANGE_REQUEST_PATHS: Emulated(how="path filters decide whether CI starts at all; a local run is started by hand"),
+    Feature.SCHEDULE: _BY_HAND,
+    Feature.SCHEDULE_TIMEZONE: _BY_HAND,
+    Feature.SCHEDULE_PARAMETERS: Emulated(how="--set gives the schedule's parameters"),
+    Feature.MANUAL: Native(),
+    Feature.CALLABLE: Native(),
+    Feature.AFTER_PIPELINE: _BY_HAND,
+    Feature.SEVERAL_PIPELINES: Emulated(how="--pipeline says which one runs"),
+    Feature.CONCURRENCY: Emulated(how="who starts two runs wants two; locks of jobs hold across runs"),
+    Feature.PARAMETERS: Native(),
+    Feature.NEEDS: Native(),
+    Feature.NEED_WITHOUT_ARTIFACTS: Native(),
+    Feature.OPTIONAL_NEED: Native(),
+    Feature.LEG_NEEDS: Native(),
+    Feature.RUN_ON_FAILURE: Native(),
+    Feature.RUN_ALWAYS: Native(),
+    Feature.CONDITION: Native(),
+    Feature.CHANGED: Emulated(how="git diff against the merge base or the commit before; by hand everything counts as changed"),
+    Feature.IMAGE: Emulated(how="a Python environment is a virtual environment; another image is used through podman or "
+                                "docker where one works, else the job runs on this machine, said"),
+    Feature.IMAGE_CREDENTIALS: Emulated(how="the container engine's own login is used"),
+    Feature.UV: Native(),
+    Feature.PIP: Native(),
+    Feature.POETRY: Native(),
+    Feature.PIPENV: Native(),
+    Feature.CONDA: Emulated(how="with the conda that is installed here, else an error"),
+    Feature.MLFLOW: Native(),
+    Feature.APT: Emulated(how="this machine is not changed: the packages must be there already, said"),
+    Feature.SETUP: Native(),
+    Feature.PLATFORM: Emulated(how=f"this machine's own; another one {_ENGINE}"),
+    Feature.CPU_MEMORY: Emulated(how="no more jobs run at once than this machine has cores and memory for"),
+    Feature.LIMITS: Emulated(how="limits are not enforced"),
+    Feature.STORAGE: Emulated(how="the disk of this machine is not limited"),
+    Feature.SHM: Emulated(how="this machine's /dev/shm, or the container's"),
+    Feature.GPU: Emulated(how="CUDA_VISIBLE_DEVICES holds as many devices as the job asks for; without a GPU an error, or --no-gpu"),
+    Feature.SPOT: Emulated(how="this machine"),
+    Feature.RUNNER: Emulated(how="this machine"),
+    Feature.VOLUMES: Unsupported(why="a volume is mounted at an absolute path; --allow VOLUMES runs the job without it"),
+    Feature.ENV: Native(),
+    Feature.SECRETS: Emulated(how="from variables of the same names, or a file for --env-file"),
+    Feature.SECRET_FILES: Emulated(how="written into the job's folder, for the time that it runs"),
+    Feature.VAULT: Emulated(how="from a variable with the secret's name"),
+    Feature.KUBERNETES_SECRETS: Emulated(how="from a variable with the secret's name"),
+    Feature.IDENTITY: Emulated(how="a person's own login, as the cloud's tools keep it in the home folder"),
+    Feature.PERMISSIONS: Emulated(how="there is no CI token here"),
+    Feature.OUTPUTS: Native(),
+    Feature.KEEP: Emulated(how="results stay until the cache folder is emptied"),
+    Feature.CHANGED_FILES: Native(),
+    Feature.METRICS: Native(),
+    Feature.STORES: Emulated(how="outputs travel between the jobs' folders; data of other runs is taken from the work tree"),
+    Feature.CACHE: Native(),
+    Feature.CACHE_MAX_AGE: Native(),
+    Feature.MATRIX: Native(),
+    Feature.MAX_PARALLEL: Native(),
+    Feature.RETRY: Native(),
+    Feature.RETRY_RUNNER: Emulated(how="this machine does not get lost"),
+    Feature.RETRY_TIMEOUT: Native(),
+    Feature.RETRY_EXIT_CODES: Native(),
+    Feature.TIMEOUT: Native(),
+    Feature.RESUME: Emulated(how="checkpoints are kept under the cache folder"),
+    Feature.ALLOW_FAILURE: Native(),
+    Feature.APPROVAL: Emulated(how="a person is asked at the terminal; without one the job fails"),
+    Feature.LOCK: Emulated(how="it holds across the runs of this machine"),
+    Feature.LOCK_LIMIT: Emulated(how="it holds across the runs of this machine"),
+    Feature.SIDECARS: Emulated(how=_ENGINE),
+    Feature.OBJECTIVES: Native(),
+    Feature.BUILD: Emulated(how="through podman, docker or buildah where one works, else an error, or --skip-builds"),
+    Feature.PUBLISH: Emulated(how="images stay on this machine"),
+    Feature.DEPLOY: Emulated(how="the documents are written beside the run's record, and not applied"),
+    Feature.GITOPS: Emulated(how="the documents are written beside the run's record, and not committed"),
+    Feature.CALL: Native(),
+}  # fmt: skip
