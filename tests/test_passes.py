@@ -698,6 +698,21 @@ def test_pipelines(lowered: Bench, pipelines: str, codes: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "env: {HEADRACE_GATE: x}\njobs: {a: {run: x}}",
+        "jobs: {a: {run: x, env: {HEADRACE_PARAM_LR: x}}}",
+        "secrets: {s: {}}\njobs: {a: {run: x, secrets: {HEADRACE_S: s}}}",
+        "jobs: {a: {run: x, matrix: {A_1: [a], a-1: [b]}}}",
+        "jobs: {a: {run: x, sidecars: [{name: a-b, image: i}, {name: A_b, image: i}]}}",
+        "environments: {a-b: {build: {}}, a_b: {build: {}}}\njobs: {a: {run: x, environment: a-b}, b: {run: x, environment: a_b}}",
+    ],
+)
+def test_names_that_become_one_variable(lowered: Bench, text: str) -> None:
+    assert lowered(text).codes("error") == ["name-collision"]
+
+
+@pytest.mark.parametrize(
     ("text", "code"),
     [
         ("jobs: {a: {run: x, environment: gone}}", "unknown-environment"),

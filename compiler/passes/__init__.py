@@ -23,6 +23,7 @@ from compiler.passes import (
     references,
     services,
     templates,
+    variables,
 )
 from compiler.passes.context import Context
 
@@ -42,6 +43,7 @@ PASSES: tuple[Callable[[Project, Context], Project], ...] = (
     references.check_references,
     datasets.lower_datasets,
     matrices.check_matrices,
+    variables.check_variables,
     edges.resolve_edges,
     environments.place_unused_builds,
     entries.lower_entries,
