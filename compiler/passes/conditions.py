@@ -23,7 +23,12 @@ def resolve_conditions(project: Project, context: Context) -> Project:
         for job in jobs:
             if job.condition is not None:
                 _check(job, parameters, context)
-        return tuple(_resolved(job, context) for job in jobs)
+        silent = [job for job in jobs if _wants_gpu(job) and job.condition is None]
+        if not silent:
+            return jobs
+        _report_gpus(silent, context)
+        names = {job.name for job in silent}
+        return tuple(job.replace(condition=NOT_A_CHANGE_REQUEST) if job.name in names else job for job in jobs)
 
     return over_groups(project, change)
 
@@ -55,15 +60,16 @@ def _check_values(node: Compare, parameter: Parameter, at: Origin | None, contex
             context.unknown(codes.NEVER_TRUE, what, value, known, node.origin or at, "when")
 
 
-def _resolved(job: Job, context: Context) -> Job:
-    """A GPU job without `when` does not run on change requests."""
-    accelerated = job.resources is not None and job.resources.accelerator is not None
-    if job.condition is not None or not accelerated:
-        return job
+def _wants_gpu(job: Job) -> bool:
+    return job.resources is not None and job.resources.accelerator is not None
+
+
+def _report_gpus(jobs: list[Job], context: Context) -> None:
+    """A GPU job without `when` does not run on change requests: said once, with the first of them."""
+    more = f" (and {len(jobs) - 1} more)" if len(jobs) > 1 else ""
     context.sink.report(
         codes.GPU_ON_CHANGE_REQUEST,
-        f'"{job.name}" asks for a GPU and has no `when`: it does not run on change requests',
-        job.origin,
+        f'"{jobs[0].name}"{more} asks for a GPU and has no `when`: it does not run on change requests',
+        jobs[0].origin,
         help="say `when` to decide it yourself",
     )
-    return job.replace(condition=NOT_A_CHANGE_REQUEST)
