@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: ArgumentParser, *, machine: bool = True) -> None:
-    """--strict and --color, and --format where findings are what the command is for."""
+    """--strict and --color; --format and --quiet where findings are what the command is for."""
     if machine:
         parser.add_argument("--format", choices=list(FORMATS), default="text", help="how findings are written")
-    parser.add_argument("--quiet", "-q", action="store_true", help="show no notes, only errors and warnings")
+        parser.add_argument("--quiet", "-q", action="store_true", help="show no notes, only errors and warnings")
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
     parser.add_argument("--color", choices=["auto", "always", "never"], default="auto", help="when text has colours")
 
@@ -36,7 +36,7 @@ def wants_colour(choice: str, stream: TextIO) -> bool:
 def show(found: Sequence[Diagnostic], arguments: Namespace, stream: TextIO | None = None) -> None:
     """Write findings in the format that was asked for."""
     stream = stream or sys.stdout
-    if arguments.quiet:
+    if getattr(arguments, "quiet", False):
         found = [finding for finding in found if finding.severity != NOTE]
     chosen = getattr(arguments, "format", "text")
     if chosen == "text" or chosen not in FORMATS:  # other commands have formats of their own
