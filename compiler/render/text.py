@@ -48,8 +48,8 @@ def render(found: Sequence[Diagnostic], colour: bool = False) -> str:
 
 
 def _is_short(finding: Diagnostic) -> bool:
-    """A note asks for nothing to be changed, and there may be dozens: its line would not help."""
-    return finding.severity == NOTE and not finding.labels
+    """A note asks for nothing to be changed, and there may be dozens; a credential's line must not get into a log."""
+    return finding.code.name == "secret-in-clear" or (finding.severity == NOTE and not finding.labels)
 
 
 def summary(found: Sequence[Diagnostic]) -> str:
