@@ -161,8 +161,10 @@ def run_condition(workflow: Workflow, order: Order, job: Job, guarded: bool) -> 
 
 def _results(workflow: Workflow, job: Job) -> list[str]:
     """What the needs must have come to. A job that may fail counts as a success: GitHub says so of it."""
-    if job.run_on == "always" or not job.needs:
+    if job.run_on == "always":
         return []
+    if not job.needs:  # nothing that could have failed
+        return ["false"] if job.run_on == "failure" else []
     needs = list({need.job: need for need in job.needs}.values())
     together = all(workflow.same_part(job, need.job) for need in needs)
     if job.run_on == "failure":

@@ -246,7 +246,7 @@ def _split(
     """The top workflow, which starts and calls, and its parts."""
     room = _room(workflow)
     largest = max(sizes, key=lambda name: sizes[name])
-    if sizes[largest] * 2 > room:
+    if sizes[largest] > room:
         job = workflow.by_name[largest]
         message = f'"{job.name}" alone makes {sizes[largest]} bytes, a workflow file on GitHub holds {FILE_BYTES}'
         workflow.sink.report(core.LIMIT, message, job.origin)
@@ -308,6 +308,9 @@ def _bodies(
         outputs = _exports(workflow)
         if all(size(body) + size(outputs.get(at, {})) <= room for at, body in enumerate(bodies, 1)):
             break
+    else:
+        message = f'"{workflow.pipeline.name}" has jobs with too many needs to be cut into files of {FILE_BYTES} bytes'
+        workflow.sink.report(core.LIMIT, message, workflow.pipeline.origin)
     return bodies, partition.parts_needed(groups, needs)
 
 

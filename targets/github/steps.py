@@ -223,7 +223,7 @@ def _script(lines: list[str]) -> str:
 def _name(job: Job, lines: list[str]) -> str:
     """What the step is called: its command where that is short, else the job's name."""
     line = lines[-1].strip()
-    short = "\n" not in line and len(line) <= LONGEST_NAME and "$" not in line
+    short = not is_wrapped(job) and "\n" not in line and len(line) <= LONGEST_NAME and "$" not in line
     return line if short and line else job.name
 
 
@@ -311,6 +311,8 @@ def _wrapper_env(workflow: Workflow, job: Job) -> dict[str, str]:
 def _shell_attempts(job: Job, inner: str) -> list[str]:
     """The same in POSIX shell, for images that are not known to have Python."""
     command = inner if job.timeout is None else f"timeout {job.timeout} {inner}"
+    if attempts(job) == 1:
+        return [command]
     kinds = _kinds(job)
     lines = ["attempt=1", "while :; do", "  status=0", f"  {command} || status=$?"]
     lines.append(f'  if [ "$status" -eq 0 ] || [ "$attempt" -ge {attempts(job)} ]; then exit "$status"; fi')

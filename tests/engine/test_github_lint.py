@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from compiler.ir import Project, Settings
+from targets.github import parts
 from tests import github_pipelines
+from tests.test_github_parts import chain
 from tests.tools import Finding, actionlint, check_jsonschema, github_parser, zizmor
 
 pytestmark = pytest.mark.engine
@@ -21,6 +23,7 @@ ASKED_FOR = (
 # `$/` for `./`: GitHub Enterprise Server and older runners know `./` alone, and actionlint follows calls by it.
 TOO_NEW = ("(self-repository)",)
 TOO_OLD = (
+    'property "result" is not defined in object type {outputs',  # jobs.ID.result: the documented context of outputs of a call
     'unexpected key "queue" for "concurrency"',  # https://github.blog/changelog/2026-05-07-github-actions-concurrency-groups-now-allow-larger-queues
     'unexpected key "command" for "services"',
     'unexpected key "command" for "service"',
@@ -40,4 +43,19 @@ def test_no_linter_finds_anything(given: Project, settings: Settings, tmp_path: 
         findings += zizmor(path)
         findings += github_parser(path)
         findings += check_jsonschema(path, "vendor.github-workflows")
+    assert unexpected(findings) == []
+
+
+def test_parts_of_a_large_pipeline_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "HEAD_BYTES", 1000)
+    monkeypatch.setattr(parts, "FILE_BYTES", 30_000)
+    given = github_pipelines.project(
+        *chain(60),
+        *github_pipelines.DECISIONS.pipelines[0].jobs,
+        *github_pipelines.GITOPS.pipelines[0].jobs,
+        parameters=github_pipelines.PARAMETERS,
+    )
+    paths = github_pipelines.write(given, tmp_path)
+    assert len(paths) > 3
+    findings = [one for path in paths for tool in (actionlint, zizmor, github_parser) for one in tool(path)]
     assert unexpected(findings) == []
