@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from compiler import codes as core
 from compiler.ir import NOTHING, Artifact, ChangedFiles, Environment, Job, Ref, Script, Support
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from targets.gitlab.files import File
 
 ROOT = 'cd "$CI_PROJECT_DIR"'
+_CHANGES_FOLDER = re.compile(r"\b(?:cd|pushd|popd)\b")
 NATIVE_RETRIES = 2  # https://docs.gitlab.com/ci/yaml/#retry
 START_SECONDS = 300  # how long a sidecar's port may take to answer
 CHECKPOINT_SECONDS = 600
@@ -239,6 +241,16 @@ def _pack_changed(output: ChangedFiles, archive: str) -> list[str]:
 # ---------------------------------------------------------------------------------------------------------- the command
 
 
+def _may_be_elsewhere(job: Job) -> bool:
+    """Whether the shell may have left the root when the command has ended."""
+    if commands.prepared_folder(job) or commands.working_folder(job):
+        return True
+    environment = job.environment
+    lines = environment.setup if isinstance(environment, Environment) else ()
+    texts = [*lines, job.action.lines] if isinstance(job.action, Script) else lines
+    return any(_CHANGES_FOLDER.search(piece) for text in texts for piece in text if isinstance(piece, str))
+
+
 def _main(unit: Unit, file: File, made: Lines) -> list[str]:
     job = unit.job
     own = _wrapped(unit, file, made)
@@ -246,13 +258,12 @@ def _main(unit: Unit, file: File, made: Lines) -> list[str]:
     leaving = _leaving(unit, file, made)
     mark = _mark_changes(job)
     prepared = commands.prepared_folder(job)
+    back = [ROOT] if leaving and _may_be_elsewhere(job) else []
     if gate and leaving:
         # The outputs leave even where an objective is missed.
-        after = ["HEADRACE_STATUS=0", f"{gate[0]} || HEADRACE_STATUS=$?", ROOT, *leaving, 'exit "$HEADRACE_STATUS"']
-    elif leaving:
-        after = [ROOT, *leaving]
+        after = ["HEADRACE_STATUS=0", f"{gate[0]} || HEADRACE_STATUS=$?", *back, *leaving, 'exit "$HEADRACE_STATUS"']
     else:
-        after = gate
+        after = [*back, *leaving] or gate
     if mark and prepared:
         mark = [ROOT, *mark, f"cd {literal(prepared)}"]
     if job.cache is not None and job.cache.enabled:
@@ -361,7 +372,7 @@ def _cached(unit: Unit, file: File, made: Lines, own: list[str], leaving: list[s
         "else",
         *enter,
         *own,
-        *([ROOT] if leaving or prepared or commands.working_folder(job) else []),
+        *([ROOT] if _may_be_elsewhere(job) else []),
         *leaving,
         f"{stamp} save {options}",
         "fi",
