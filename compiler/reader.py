@@ -1,4 +1,4 @@
-"""Typed reads from a manifest's tree. A Reader remembers which keys were asked for and reports every other one.
+"""Typed reads from a manifest's tree, for every front end that reads YAML.
 
 Reading never raises for bad input: a fault is reported at its place and the read gives None (or leaves the item out),
 so that all faults of a manifest come out in one go.
@@ -7,13 +7,13 @@ so that all faults of a manifest come out in one go.
 from __future__ import annotations
 
 from compiler import codes
-from compiler.diagnostics import Code, Edit, Fix, Label, Sink, listed, suggest
+from compiler.diagnostics import Code, Edit, Fix, Sink, listed, suggest
 from compiler.source import Span
-from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
+from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -77,100 +77,6 @@ def shown(value: object) -> str:
         line = value if len(value) <= 60 else value[:57] + "..."
         return '"' + line.replace("\n", "\\n") + '"'
     return kind_of(value)
-
-
-class Reader:
-    """Reads the keys of one mapping. Call `done()` when all keys were asked for."""
-
-    __slots__ = ("_asked", "_known", "node", "sink", "what")
-
-    def __init__(self, node: Mapping, sink: Sink, what: str) -> None:
-        self.node = node
-        self.sink = sink
-        self.what = what  # "a job", "an environment": how messages call the mapping
-        self._asked: set[str] = set()
-        self._known: list[str] = []
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.node.entries
-
-    def slot(self, key: str) -> Slot | None:
-        """The value of a key with its place; None when the key is not there."""
-        self._known.append(key)
-        value = self.node.entries.get(key)
-        if value is None:
-            return None
-        self._asked.add(key)
-        return Slot(self.node, key, value, self.node.document)
-
-    def require(self, key: str) -> Slot | None:
-        """Like `slot`; a missing key is an error."""
-        found = self.slot(key)
-        if found is None and not self.node.broken:
-            self.sink.report(codes.MISSING_KEY, f'{self.what} needs "{key}"', self.node)
-        return found
-
-    def text(self, key: str, *, required: bool = False) -> str | None:
-        found = self.require(key) if required else self.slot(key)
-        return None if found is None else text(found, self.sink)
-
-    def integer(self, key: str, minimum: int | None = None, maximum: int | None = None) -> int | None:
-        found = self.slot(key)
-        return None if found is None else integer(found, self.sink, minimum, maximum)
-
-    def boolean(self, key: str) -> bool | None:
-        found = self.slot(key)
-        return None if found is None else boolean(found, self.sink)
-
-    def choice(self, key: str, values: Iterable[str]) -> str | None:
-        found = self.slot(key)
-        return None if found is None else choice(found, self.sink, values)
-
-    def texts(self, key: str) -> tuple[str, ...] | None:
-        """A list of texts; None when the key is not there."""
-        found = self.slot(key)
-        return None if found is None else each(found, self.sink, text)
-
-    def parsed(self, key: str, parse: Callable[[str], T], code: Code) -> T | None:
-        """Text through a small language's parser: its ValueError becomes a finding with that code."""
-        found = self.slot(key)
-        return None if found is None else parsed(found, self.sink, parse, code)
-
-    def reader(self, key: str, what: str) -> Reader | None:
-        """A nested mapping's reader."""
-        found = self.slot(key)
-        node = None if found is None else mapping(found, self.sink)
-        return None if node is None else Reader(node, self.sink, what)
-
-    def entries(self, key: str) -> Iterator[Slot]:
-        """The entries of a nested mapping (none when the key is not there)."""
-        found = self.slot(key)
-        node = None if found is None else mapping(found, self.sink)
-        return iter(()) if node is None else slots(node)
-
-    def one_of(self, *keys: str, required: bool = True) -> str | None:
-        """The one key of these that is there. Several, or none where one must be, is an error."""
-        given = [key for key in keys if key in self.node.entries]
-        if len(given) > 1:
-            first = Label(self.node.key_span(given[0]), "first here")
-            message = f'{self.what} takes one of {listed(keys)}, not "{given[0]}" and "{given[1]}"'
-            self.sink.report(codes.KEYS_EXCLUDE, message, self.node.key_span(given[1]), labels=(first,))
-        elif not given and required and not self.node.broken:
-            self.sink.report(codes.MISSING_KEY, f"{self.what} needs one of {listed(keys)}", self.node)
-        return given[0] if given else None
-
-    def ignore(self, *keys: str) -> None:
-        """Count keys as read: something else reads them."""
-        self._known.extend(keys)
-        self._asked.update(keys)
-
-    def done(self) -> None:
-        """Report every key that nobody asked for."""
-        if len(self._asked) >= len(self.node.entries):
-            return
-        for key in self.node.entries:
-            if key not in self._asked:
-                unknown_key(key, self.node, self._known, self.sink, self.what)
 
 
 def unknown_key(key: str, node: Mapping, known: Iterable[str], sink: Sink, what: str) -> None:
