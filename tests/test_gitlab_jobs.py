@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from compiler.images import KUBECTL
 from compiler.ir import (
     Accelerator,
     Amounts,
@@ -519,7 +520,7 @@ def test_images_are_built_without_privilege_and_pushed_outside_of_change_request
     assert "--export-cache" not in before
     assert 'push=true"' in after
     assert "attest:provenance=mode=max" in after
-    assert "HEADRACE_IMAGE_SERVE_DIGEST=" in after
+    assert "HEADRACE_IMAGE_SERVE=" in after
     assert "$CI_REGISTRY_PASSWORD" in script
 
 
@@ -560,7 +561,7 @@ def test_jobs_run_in_the_image_of_this_commit() -> None:
     assert made["smoke"]["image"]["name"] == "$CI_REGISTRY_IMAGE/serve:$CI_COMMIT_SHA"
 
 
-def test_a_deployment_sets_the_digest_and_waits() -> None:
+def test_a_deployment_takes_the_digest_that_was_built() -> None:
     action = Deploy(
         platform="kubernetes",
         to="production",
@@ -568,42 +569,39 @@ def test_a_deployment_sets_the_digest_and_waits() -> None:
         image="serve",
         cluster="g/p:agent",
         namespace="ml",
-        health="/health",
         url="https://x.example.com",
     )
     made = emit(build(), job("deploy", environment=None, action=action, needs=(need("build-serve", artifacts=False),)))
-    data, script = made["deploy"], script_of(made, "deploy")
+    data = made["deploy"]
     assert data["needs"] == ["build-serve"]  # whose digest arrives with its report
     assert data["environment"] == {"name": "production", "url": "https://x.example.com"}
     assert data["resource_group"] == "production"
     assert data["interruptible"] is False
-    assert "s|headrace\\.invalid/serve|$HEADRACE_IMAGE_SERVE_DIGEST|g" in script
-    assert "kubectl config use-context g/p:agent" in script
-    assert "kubectl rollout status --namespace ml" in script
-    assert "https://x.example.com/health" in script
+    assert data["image"]["name"] == KUBECTL
+    assert data["script"] == [
+        (
+            'python3 -I -c "$HEADRACE_DEPLOY" apply --context=g/p:agent --namespace=ml '
+            '"--image=headrace.invalid/serve=${HEADRACE_IMAGE_SERVE}" -- deploy/a.yaml'
+        )
+    ]
+    assert "HEADRACE_IMAGE_SERVE" not in data["variables"]
+    assert made.codes == []
 
 
-@pytest.mark.parametrize(
-    ("platform", "words"),
-    [
-        ("knative", "grep -E '^services?[./]'"),
-        ("kserve", "condition=Ready"),
-        ("seldon", "Available"),
-        ("apply", "rollout"),
-    ],
-)
-def test_each_platform_waits_in_its_own_way(platform: Any, words: str) -> None:
-    action = Deploy(platform=platform, documents=("d.yaml",))
-    assert words in script_of(emit(job("deploy", environment=None, action=action)), "deploy")
+def test_a_deployment_without_a_context_needs_a_kubeconfig() -> None:
+    made = emit(job("deploy", environment=None, action=Deploy(platform="apply", documents=("d.yaml",))))
+    assert made.messages == ['"deploy" needs access to its cluster: GitLab needs the CI/CD variable KUBECONFIG']
 
 
 def test_gitops_commits_to_a_branch() -> None:
     action = Deploy(platform="gitops", to="staging", documents=("deploy/a.yaml",), branch="live", repository="g/ops")
     made = emit(job("deploy", environment=None, action=action))
     script = script_of(made, "deploy")
-    assert '--branch live "$CI_SERVER_URL"/g/ops.git' in script
-    assert "push --quiet origin HEAD:live" in script
+    assert "commit --branch=live --repository=gitlab:g/ops.git -- deploy/a.yaml" in script
+    assert 'GIT_CONFIG_KEY_1="url.$CI_SERVER_URL/.insteadOf"' in script
     assert any("HEADRACE_GITOPS_TOKEN" in message for message in made.messages)
+    here = emit(job("deploy", environment=None, action=action.replace(repository=None)))
+    assert 'git remote set-url origin "$CI_PROJECT_URL.git"' in here["deploy"]["script"]
 
 
 def test_the_settings_name_the_deployments_image() -> None:

@@ -40,6 +40,7 @@ class Notes:
         self.sink = sink
         self.registry: Job | None = None
         self.gitops: Job | None = None
+        self.cluster: Job | None = None
         self.approved: dict[str, Job] = {}
         self.secrets: dict[str, Job] = {}
 
@@ -63,6 +64,12 @@ class Notes:
                 "GitLab needs the CI/CD variable HEADRACE_GITOPS_TOKEN for the deployment by commit",
                 self.gitops,
                 "a project access token that may push to the branch, masked and protected",
+            )
+        if self.cluster is not None:
+            self._say(
+                f'"{self.cluster.name}" needs access to its cluster: GitLab needs the CI/CD variable KUBECONFIG',
+                self.cluster,
+                "a variable of type file with a kubeconfig; or name the context of the project's agent as `cluster`",
             )
         for name, job in self.approved.items():
             self._say(
@@ -216,6 +223,9 @@ class File:
 
     def need_gitops_token(self, job: Job) -> None:
         self.notes.gitops = self.notes.gitops or job
+
+    def need_cluster(self, job: Job) -> None:
+        self.notes.cluster = self.notes.cluster or job
 
     def need_approvers(self, job: Job, to: str | None) -> None:
         self.notes.approved.setdefault(to or job.name, job)

@@ -92,7 +92,7 @@ def build_lines(action: BuildImage, settings: Settings, source: str) -> list[str
             '  --output "type=image,\\"name=$HEADRACE_TAGS\\",push=true"'
         ),
         'HEADRACE_DIGEST="$(sed -n \'s/.*"containerimage.digest": *"\\([^"]*\\)".*/\\1/p\' .headrace/build.json)"',
-        f'echo "{_digest_variable(action)}=$HEADRACE_REPOSITORY@$HEADRACE_DIGEST" > {DOTENV}',
+        f'echo "{_variable_of(action)}=$HEADRACE_REPOSITORY@$HEADRACE_DIGEST" > {DOTENV}',
     ]
     body = [
         f'if [ "{source}" = merge_request_event ]; then',
@@ -111,13 +111,9 @@ def _dockerfile_folder(context: str | None, folder: str) -> str:
     return folder or "."
 
 
-def digest_variable(environment: str) -> str:
-    """The variable that carries a built image's reference with its digest."""
-    return variable(Ref(kind="images", name=environment)) + "_DIGEST"
-
-
-def _digest_variable(action: BuildImage) -> str:
-    return digest_variable(action.environment or "image")
+def _variable_of(action: BuildImage) -> str:
+    """The variable of the built image's reference; a report's variables win over those of the file."""
+    return variable(Ref(kind="images", name=action.environment or "image"))
 
 
 def _tag_lines(publish: Publish | None) -> list[str]:

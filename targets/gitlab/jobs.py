@@ -90,9 +90,12 @@ def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, An
         return made, {"reports": {"dotenv": images.DOTENV}}
     if isinstance(action, Deploy):
         made = lines_of(unit, file, refs)
-        made.script = deploy.deploy_lines(action, job.timeout)
+        made.call("deploy")
+        made.script = deploy.deploy_lines(action)
         if action.platform == "gitops":
             file.need_gitops_token(job)
+        elif action.cluster is None:
+            file.need_cluster(job)
         return made, {}
     return lines_of(unit, file, refs), _artifacts(unit, file)
 
