@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 
 from compiler.driver import text_of
-from compiler.ir import Artifact, Build, BuildImage, Changed, Environment, OnPipeline, Pipeline, Project, Ref, SecretUse
+from compiler.ir import (
+    Artifact,
+    Build,
+    BuildImage,
+    Changed,
+    Environment,
+    OnPipeline,
+    Pipeline,
+    Project,
+    Ref,
+    Script,
+    SecretUse,
+)
 from compiler.yamlwriter import write
 from targets.github import parts
 from tests import github_pipelines as cases
@@ -183,3 +195,19 @@ def test_a_job_that_no_file_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "HEAD_BYTES", 0)
     monkeypatch.setattr(parts, "FILE_BYTES", 500)
     assert "HR4009" in found(project(*chain(2)))
+
+
+def test_parameters_reach_jobs_in_parts_through_their_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "HEAD_BYTES", 1000)
+    monkeypatch.setattr(parts, "FILE_BYTES", 5000)
+    hole = Ref(kind="parameters", name="lr")
+    jobs = tuple(job(f"j{at}", action=Script(lines=("run ", hole)), environment=PLAIN) for at in range(20))
+    made = files(project(*jobs, parameters=PARAMETERS))
+    top = made.pop("churn.yml")
+    assert len(made) > 2
+    for one in (one for part in made.values() for one in part["jobs"].values()):
+        assert one["env"] == {"HEADRACE_PARAM_LR": "${{ inputs.lr }}"}
+    for part in top["jobs"].values():
+        assert part["with"]["lr"] == (
+            "${{ format('{0}', toJSON(inputs.lr) == 'null' && '0.01' || github.event.inputs.lr) }}"
+        )

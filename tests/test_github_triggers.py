@@ -15,6 +15,7 @@ from compiler.ir import (
     OnSchedule,
     Parameter,
     Ref,
+    Script,
     Settings,
 )
 from tests.github_pipelines import PARAMETERS, SETTINGS, TRIGGERS, compiled, found, job, project
@@ -149,3 +150,9 @@ def test_a_group_has_no_value_of_a_matrix() -> None:
 
 def test_nothing_said_is_not_the_same_as_nothing() -> None:
     assert OnPush().branches is NOTHING
+
+
+def test_without_inputs_a_parameter_is_its_default() -> None:
+    one = job("a", action=Script(lines=("run ", Ref(kind="parameters", name="lr"))))
+    made = compiled(project(one, triggers=(OnPush(),), parameters=PARAMETERS))
+    assert made["jobs"]["a"]["env"] == {"HEADRACE_PARAM_LR": "0.01"}

@@ -145,8 +145,8 @@ def number(text: str) -> int | float | None:
         return value
 
 
-def parameter(one: Parameter, schedules: Iterable[OnSchedule], callable_: bool) -> str:
-    """A parameter's value as text, on every event.
+def parameter(one: Parameter, schedules: Iterable[OnSchedule], by_hand: bool, callable_: bool) -> str:
+    """A parameter's value as text, on every event that may start the workflow.
 
     Given by hand or by a call it arrives as it was given: `inputs.x || default` would lose `false`, `0` and the empty
     text. `inputs.x` is null on every other event: then a schedule's value or the default counts. What a person typed
@@ -158,13 +158,15 @@ def parameter(one: Parameter, schedules: Iterable[OnSchedule], callable_: bool) 
         given = dict(schedule.parameters)
         if one.name in given:
             fallback = choice(f"github.event.schedule == {literal(schedule.cron)}", given[one.name], fallback)
-    given_value = name
-    if takes_number(one):
+    if not by_hand and not callable_:
+        return fallback
+    value = name
+    if by_hand and takes_number(one):
         typed = f"github.event.inputs.{input_name(one.name)}"
-        given_value = f"inputs.{CALL_EVENT} && {name} || {typed}" if callable_ else typed
+        value = f"inputs.{CALL_EVENT} && {name} || {typed}" if callable_ else typed
     if fallback == "''":
-        return given_value  # null on other events, which is the empty text
-    return f"toJSON({name}) == 'null' && {bracketed(fallback)} || {given_value}"
+        return value  # null on other events, which is the empty text
+    return f"toJSON({name}) == 'null' && {bracketed(fallback)} || {value}"
 
 
 def text(pieces: Text, expression_of: Callable[[Ref], str]) -> str:

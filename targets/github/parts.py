@@ -199,7 +199,7 @@ def _decide(workflow: Workflow) -> dict[str, Any] | None:
     subjects = {node.subject for one in workflow.decided.values() for node in conditions.subjects(one)}
     for name in workflow.parameters:
         if f"parameters.{name}" in subjects:
-            env[_parameter_variable(name)] = expressions.hole(workflow.values[name])
+            env[_parameter_variable(name)] = expressions.hole(workflow.top_values[name])
     found: dict[str, Any] = {"name": workflow.decide_id, "runs-on": "ubuntu-24.04", "timeout-minutes": 10}
     if needs_git:
         found["permissions"] = {"contents": "read"}
@@ -296,9 +296,8 @@ def _bodies(
     for share in (40, 400):
         weight = {name: min(room, sizes[name] + share * len(needs[name])) for name in sizes}
         groups = partition.split(workflow.order, needs, weight, room)
-        workflow.part_of = {name: number for number, group in enumerate(groups, 1) for name in group}
+        workflow.place(groups)
         moved = {job.name for job in workflow.jobs if _reads_elsewhere(workflow, job, made[job.name])}
-        workflow.decided.clear()
         bodies = [{} for _ in groups]
         for job in workflow.jobs:
             body = bodies[workflow.part_of[job.name] - 1]
@@ -315,8 +314,8 @@ def _bodies(
 
 
 def _reads_elsewhere(workflow: Workflow, job: Job, made: dict[str, Any]) -> bool:
-    """Whether the job asks something of another part, or of the decide job, and is to be written again."""
-    asks = f"needs.{workflow.decide_id}." in made.get("if", "")
+    """Whether the job asks for a parameter, for something of another part or of the decide job: it is written again."""
+    asks = f"needs.{workflow.decide_id}." in made.get("if", "") or (workflow.parameters and "inputs." in repr(made))
     return asks or not all(workflow.same_part(job, need.job) for need in job.needs)
 
 
@@ -359,7 +358,7 @@ def _part_call(workflow: Workflow, number: int, part: Callee, before: list[int],
     told += [f'"part-{one}": {expressions.hole(f"toJSON(needs.part-{one}.outputs)")}' for one in before]
     values = {
         expressions.input_name(parameter): expressions.hole(f"format('{{0}}', {value})")
-        for parameter, value in workflow.values.items()
+        for parameter, value in workflow.top_values.items()
     }
     values[expressions.CALL_EVENT] = expressions.hole(f"inputs.{expressions.CALL_EVENT}") if workflow.called else ""
     values[expressions.CALL_SCOPE] = workflow.scope()

@@ -245,7 +245,7 @@ def concurrency(workflow: Workflow) -> dict[str, Any]:
 
 def _group_value(workflow: Workflow, ref: Ref) -> str:
     """What a hole is at the head of a workflow, where no job and no step is known."""
-    known = {"parameters": workflow.values, "run": expressions.RUN, "git": expressions.GIT}
+    known = {"parameters": workflow.top_values, "run": expressions.RUN, "git": expressions.GIT}
     if ref.kind == "run" and ref.name == "url":
         return expressions.RUN_URL
     if ref.kind == "git" and ref.name == "event":

@@ -12,6 +12,7 @@ from compiler.ir import (
     Exec,
     Job,
     OnChangeRequest,
+    OnManual,
     OnSchedule,
     Ref,
     Script,
@@ -106,10 +107,12 @@ class Workflow:
         self.legs = {job.name: Legs(job) for job in pipeline.jobs if job.matrix is not None}
         self.schedules = [_posix(trigger) for trigger in pipeline.triggers if isinstance(trigger, OnSchedule)]
         self.parameters = {parameter.name: parameter for parameter in pipeline.parameters}
-        self.values = {
-            name: expressions.parameter(parameter, self.schedules, called)
+        by_hand = any(isinstance(trigger, OnManual) for trigger in pipeline.triggers)
+        self.top_values = {
+            name: expressions.parameter(parameter, self.schedules, by_hand, called)
             for name, parameter in self.parameters.items()
         }
+        self.values = dict(self.top_values)  # in the jobs: those of a part hear of them through its inputs
         change_requests = any(isinstance(trigger, OnChangeRequest) for trigger in pipeline.triggers)
         self.change_requests = called or change_requests  # whether a run may be of a change request
         self.facts = Facts(self.parameters, self.values, called, self.change_requests, sink)
@@ -129,6 +132,12 @@ class Workflow:
         )
 
     # ------------------------------------------------------------------------------------------------------ jobs
+
+    def place(self, groups: list[list[str]]) -> None:
+        """Put the jobs into parts: from here on they are written for the part that they stand in."""
+        self.part_of = {name: number for number, group in enumerate(groups, 1) for name in group}
+        self.values.update({name: f"inputs.{expressions.input_name(name)}" for name in self.parameters})
+        self.decided.clear()
 
     def same_part(self, job: Job, other: str) -> bool:
         return not self.part_of or self.part_of[job.name] == self.part_of[other]
