@@ -49,7 +49,9 @@ class Names:
     def add(self, wanted: str) -> str:
         """The name of something that the compiler adds: the same for the same wish."""
         if wanted not in self.added:
-            made = names.fresh(spelling.short(wanted, spelling.LONGEST - 4), self.taken)
+            made = spelling.short(wanted, spelling.LONGEST - 4)
+            if made in self.taken:
+                made = names.fresh(made, self.taken)
             self.added[wanted] = made
             self.taken.add(made)
         return self.added[wanted]
@@ -106,6 +108,7 @@ class Scope:
         self.sink = sink
         self.part = part
         self.held: frozenset[str] | None = None  # in a part: the jobs whose outputs' readers are all here
+        self.pull_secrets: list[str] | None = None  # worked out once for all parts
         self.members: frozenset[str] | None = None  # in a part: its jobs
         self.parameters = self.parameter_names(pipeline)
         self.types = {parameter.name: parameter.type for parameter in pipeline.parameters}

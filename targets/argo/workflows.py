@@ -11,9 +11,11 @@ from compiler.ir import (
     Changed,
     Compare,
     Environment,
+    Exec,
     OnChangeRequest,
     OnPush,
     Pipeline,
+    Script,
 )
 from compiler.matrix import legs
 from targets import legs as expansion
@@ -51,6 +53,7 @@ class Made:
         self.parts: list[dict[str, Any]] = []
         self.others: list[dict[str, Any]] = []
         self.templates: dict[str, list[dict[str, Any]]] = {}
+        self.weighed: dict[str, list[dict[str, Any]]] = {}  # templates that are the same in any part
 
 
 def make(
@@ -151,7 +154,7 @@ def _graph(
     keys: list[dict[str, Any]] = []
     for job in members:
         tasks += order.tasks(scope, job, here, _place(scope, job))
-        own = _templates(scope, job, known)
+        own = made.weighed.get(job.name) or _templates(scope, job, known)
         made.templates.setdefault(job.name, []).append(own[-1])
         templates += own
         if artifacts.is_cached(scope, job):
@@ -239,9 +242,10 @@ def _workflow(
     concurrency = scope.pipeline.concurrency
     if concurrency is not None and not concurrency.cancel and not part:
         spec["synchronization"] = {"mutexes": [{"name": _group(scope)}]}
-    secrets = pull_secrets(scope)
-    if secrets:
-        spec["imagePullSecrets"] = [{"name": one} for one in secrets]
+    if scope.pull_secrets is None:
+        scope.pull_secrets = pull_secrets(scope)
+    if scope.pull_secrets:
+        spec["imagePullSecrets"] = [{"name": one} for one in scope.pull_secrets]
     spec["podGC"] = {"strategy": "OnWorkflowSuccess"}
     spec["ttlStrategy"] = {"secondsAfterCompletion": KEPT_SECONDS}
     spec["templates"] = [{"name": entry, "dag": {"failFast": False, "tasks": tasks}}, *templates]
@@ -365,7 +369,7 @@ def _split(made: Made, all_jobs: tuple[Job, ...]) -> None:
     scope.decisions = {}
     known = {job.name: job for job in all_jobs}
     needs = {job.name: [need.job for need in job.needs] for job in all_jobs}
-    weight = _weights(scope, all_jobs, known)
+    weight = _weights(made, all_jobs, known)
     if weight is None:
         return
     groups = partition.split(graph.order(needs), needs, weight, Weight.unit)
@@ -390,8 +394,15 @@ def _split(made: Made, all_jobs: tuple[Job, ...]) -> None:
     )
 
 
-def _weights(scope: Scope, all_jobs: tuple[Job, ...], known: dict[str, Job]) -> dict[str, int] | None:
+def _is_plain(job: Job, known: dict[str, Job]) -> bool:
+    """Whether a job's templates are the same whatever else lies in its part."""
+    alone = job.cache is None and job.resume is None and not job.objectives and isinstance(job.action, (Exec, Script))
+    return alone and all(known[need.job].cache is None for need in job.needs)
+
+
+def _weights(made: Made, all_jobs: tuple[Job, ...], known: dict[str, Job]) -> dict[str, int] | None:
     """Each job's weight; None where one alone is too heavy, which is reported."""
+    scope = made.scope
     inner = _part_scope(scope, frozenset(known))
     trial = Made(inner)
     measure = Weight(40_000 + sum(len(runtime.compact(name)) for name in runtime.NAMES))
@@ -399,6 +410,8 @@ def _weights(scope: Scope, all_jobs: tuple[Job, ...], known: dict[str, Job]) -> 
     for job in all_jobs:
         tasks, templates = _graph(trial, inner, (job,), known)
         inner.decisions = {}
+        if _is_plain(job, known) and not order.is_wrapped(job) and job.approval is None and not order.needs_end((job,)):
+            made.weighed[job.name] = templates[:1]
         size = _size([tasks, templates], (job,))
         weight[job.name] = measure.of(size, max(len(tasks), len(templates)))
         if weight[job.name] > Weight.unit:
@@ -447,6 +460,9 @@ def _part_scope(scope: Scope, held: frozenset[str]) -> Scope:
         scope.sink,
         part=True,
     )
+    if scope.pull_secrets is None:
+        scope.pull_secrets = pull_secrets(scope)
+    inner.pull_secrets = scope.pull_secrets
     inner.notes = scope.notes
     inner.held = held
     return inner
