@@ -13,6 +13,8 @@ from compiler.ir import (
     Approval,
     Artifact,
     Cache,
+    ChangedFiles,
+    Compare,
     Deploy,
     Environment,
     EnvVar,
@@ -232,7 +234,7 @@ def test_a_locked_job_waits_and_is_not_cancelled() -> None:
 def test_an_approval_names_the_rule_that_must_be_set() -> None:
     given = project(job("a", "true", approval=Approval(to="production")), triggers=(OnPush(),))
     documents, sink = emitted(given)
-    assert documents[0].documents[0]["jobs"]["a"]["environment"] == {"name": "production", "deployment": False}
+    assert documents[0].documents[0]["jobs"]["a"]["environment"] == {"name": "production"}
     (note,) = [one for one in sink.diagnostics if one.code.number == "HR4011"]
     assert "required reviewers" in note.message
     assert "Settings, Environments, production" in (note.help or "")
@@ -521,3 +523,50 @@ def test_recognition() -> None:
     assert github.recognise("https://x@github.com/me/repo", lambda _: False)
     assert not github.recognise("https://gitlab.com/me/repo", lambda _: False)
     assert github.recognise(None, lambda path: path == ".github/workflows")
+
+
+def test_a_job_without_outputs_is_held_too() -> None:
+    made = only(job("lint", "ruff check", environment=UV, cache=Cache()))
+    assert step(made, "held")["with"]["path"] == ".headrace/held"
+    marks = [one for one in made["steps"] if one.get("run", "").endswith("touch .headrace/held")]
+    assert [one["if"] for one in marks] == [
+        "steps.held.outputs.cache-hit != 'true' && github.event_name != 'pull_request'"
+    ]
+
+
+def test_a_cache_can_not_hold_changed_files() -> None:
+    assert found(project(job("a", "true", environment=UV, cache=Cache(), outputs=(ChangedFiles(),)))) == ["HR4213"]
+
+
+def test_the_decide_job_runs_where_other_jobs_do() -> None:
+    settings = SETTINGS.replace(runners=(Runner(select=(("labels", ("self-hosted", "linux")),)),))
+    decide = jobs_of(cases.DECISIONS, settings)["decide"]
+    assert decide["runs-on"] == ["self-hosted", "linux"]
+    assert decide["if"].endswith("head.repo.full_name == github.repository")
+    hosted = jobs_of(cases.DECISIONS)["decide"]
+    assert hosted["permissions"] == {"contents": "read"}
+    assert step(hosted, "actions/checkout")["with"] == {
+        "persist-credentials": False,
+        "fetch-depth": 0,
+        "filter": "blob:none",
+    }
+
+
+def test_names_are_compared_in_any_case_and_that_is_said() -> None:
+    given = project(job("a", "true", condition=Compare(subject="branch", operator="==", values=("main",))))
+    assert found(given) == ["HR4202"]
+    assert found(project(job("a", "true", condition=Compare(subject="tag", operator="==", values=("1.0",))))) == []
+
+
+def test_a_limit_below_the_number_of_matrices_is_refused() -> None:
+    seeds = (("seed", tuple(map(str, range(600)))),)
+    assert found(project(job("a", "true", matrix=Matrix(axes=seeds, max_parallel=2)))) == ["HR4217"]
+    assert found(project(job("a", "true", matrix=Matrix(axes=seeds, max_parallel=3)))) == []
+
+
+def test_every_code_is_used() -> None:
+    from pathlib import Path
+
+    text = "".join(path.read_text() for path in Path(github.__file__).parent.glob("*.py") if path.name != "codes.py")
+    unused = [name for name, one in vars(codes).items() if type(one).__name__ == "Code" and f"codes.{name}" not in text]
+    assert unused == []

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from compiler.diagnostics import Sink
     from compiler.ir import Condition, Parameter
+    from compiler.source import Origin
 
 _REFS = {"branch": "refs/heads/", "tag": "refs/tags/"}
 NEVER = "false"
@@ -25,7 +26,7 @@ NEVER = "false"
 class Facts:
     """What the subjects of conditions are in one workflow."""
 
-    __slots__ = ("callable", "change_requests", "parameters", "sink", "values")
+    __slots__ = ("callable", "change_requests", "origin", "parameters", "sink", "values")
 
     def __init__(
         self,
@@ -34,12 +35,14 @@ class Facts:
         callable_: bool,
         change_requests: bool,
         sink: Sink,
+        origin: Origin | None,
     ) -> None:
         self.parameters = parameters
         self.values = values  # expressions by parameter
         self.callable = callable_
         self.change_requests = change_requests  # whether a run may be of a change request
         self.sink = sink
+        self.origin = origin  # where findings about its conditions point
 
 
 def is_native(condition: Condition) -> bool:
@@ -141,7 +144,7 @@ def _note_case(value: str, facts: Facts) -> None:
     """https://docs.github.com/en/actions/reference/workflows-and-actions/expressions#operators"""
     if value.lower() != value.upper():
         message = f'GitHub Actions: what is compared with "{value}" may be written in any case: "{value.swapcase()}" holds too'
-        facts.sink.report(codes.NO_CASE, message)
+        facts.sink.report(codes.NO_CASE, message, facts.origin)
 
 
 def decisions(conditions: dict[str, Condition]) -> str:

@@ -11,7 +11,7 @@ from compiler.condition import conjoin
 from compiler.ir import BuildImage, Call, Deploy, Environment, Job, Ref, Resources, Support
 from compiler.matrix import axes, legs
 from compiler.yamlwriter import Block, Remark
-from targets import commands
+from targets import commands, runners
 from targets.github import codes, conditions, deploys, expressions, images, steps
 from targets.legs import only
 
@@ -214,15 +214,14 @@ def _add_environment(workflow: Workflow, job: Job, found: dict[str, Any]) -> Non
             f'GitHub Actions: "{job.name}" waits for a person only where the environment "{name}" has required reviewers',
             job.origin,
             field="approve",
-            help=f'add the rule "Required reviewers" under Settings, Environments, {name}',
+            help=f'add the rule "Required reviewers" under Settings, Environments, {name} '
+            "(private repositories have it with GitHub Enterprise only)",
         )
     if name is None:
         return
     environment: dict[str, Any] = {"name": expressions.written(name)}
     if isinstance(action, Deploy) and action.url:
         environment["url"] = expressions.written(action.url)
-    elif not isinstance(action, Deploy):
-        environment["deployment"] = False
     found["environment"] = environment
 
 
@@ -355,7 +354,7 @@ def _check_no_container(workflow: Workflow, job: Job, resources: Resources) -> N
     wanted = []
     if resources.limit is not None:
         wanted.append("a limit")
-    if resources.shm is not None and resources.accelerator is None:
+    if resources.shm is not None:
         wanted.append("shared memory")
     if job.volumes:
         wanted.append("volumes")
@@ -374,8 +373,9 @@ def _options(workflow: Workflow, job: Job, resources: Resources) -> str:
         options.append(f"--cpus {cores // 1000}" if cores % 1000 == 0 else f"--cpus {cores / 1000:g}")
     if limit is not None and limit.memory is not None:
         options.append(f"--memory {docker_size(limit.memory)}")
-    if resources.shm is not None:
-        options.append(f"--shm-size {docker_size(resources.shm)}")
+    shared = runners.shared_memory(job)
+    if shared is not None:
+        options.append(f"--shm-size {docker_size(shared)}")
     device = resources.accelerator
     if device is not None:
         options.extend(_devices(workflow, job, device.vendor or "nvidia"))

@@ -200,7 +200,13 @@ def _decide(workflow: Workflow) -> dict[str, Any] | None:
     for name in workflow.parameters:
         if f"parameters.{name}" in subjects:
             env[_parameter_variable(name)] = expressions.hole(workflow.top_values[name])
-    found: dict[str, Any] = {"name": workflow.decide_id, "runs-on": "ubuntu-24.04", "timeout-minutes": 10}
+    plain = Job(name=workflow.decide_id)
+    runner = workflow.runner(plain)
+    runs_on = workflow.runs_on(plain, runner)
+    found: dict[str, Any] = {"name": workflow.decide_id}
+    if workflow.change_requests and workflow.is_self_hosted(runner, runs_on):
+        found["if"] = expressions.NOT_FROM_FORK
+    found |= {"runs-on": runs_on, "timeout-minutes": 10}
     if needs_git:
         found["permissions"] = {"contents": "read"}
     found["outputs"] = {name: expressions.hole(f"steps.decide.outputs.{name}") for name in workflow.decided}

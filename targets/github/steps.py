@@ -34,6 +34,7 @@ OUT, IN, REFERENCES, STAGE = ".headrace/out", ".headrace/in", ".headrace/referen
 TAR = "outputs.tar"
 STARTED = ".headrace/started"
 CACHE = ".headrace/cache"
+HELD = ".headrace/held"
 DAY_SECONDS = 24 * 3600
 LONGEST_NAME = 60
 KEEP_PATH = 'echo "$PATH" >> "$GITHUB_PATH"'
@@ -376,6 +377,9 @@ def _check(workflow: Workflow, job: Job) -> None:
     if job.cache is not None and job.cache.enabled and job.cache.store is not None:
         message = f'"{job.name}" keeps its cache in "{job.cache.store}", on GitHub it lies in GitHub\'s own'
         workflow.sink.report(codes.NO_STORE, message, job.origin, field="cache", help="leave `cache.store` out")
+    if job.cache is not None and job.cache.enabled and any(isinstance(output, ChangedFiles) for output in job.outputs):
+        message = f'"{job.name}" has a cache, which can\'t hold changed files: their names are not known before it runs'
+        workflow.sink.report(codes.WRONG_KEY, message, job.origin, field="cache", help="name its outputs")
     for one in job.inputs:
         if one.store is not None:
             message = f'"{job.name}" reads "{one.dataset or one.store}" from the store "{one.store}"'
@@ -559,7 +563,7 @@ def _installer_key(job: Job, lock: str) -> str:
 
 def _key(workflow: Workflow, job: Job) -> list[Step]:
     """The content key, and the outputs that are held under it."""
-    if job.cache is None or not job.cache.enabled or not job.outputs:
+    if job.cache is None or not job.cache.enabled:
         return []
     workflow.scripts["content_key"] = None
     lines = ['python3 -I -c "$HEADRACE_CONTENT_KEY" --output "$GITHUB_OUTPUT"']
@@ -582,7 +586,7 @@ def _held_key(workflow: Workflow, job: Job) -> str:
 
 def _held_paths(workflow: Workflow, job: Job) -> str:
     paths = [workflow.text(job, output.path) for output in job.outputs if isinstance(output, Artifact)]
-    return "\n".join(paths)
+    return "\n".join(paths or [HELD])
 
 
 def _save(workflow: Workflow, job: Job, key: list[Step]) -> list[Step]:
@@ -591,7 +595,11 @@ def _save(workflow: Workflow, job: Job, key: list[Step]) -> list[Step]:
         return []
     options = {"path": _held_paths(workflow, job), "key": _held_key(workflow, job)}
     test = f"steps.held.outputs.cache-hit != 'true' && {expressions.NOT_ON_CHANGE_REQUEST}"
-    return [{"uses": use("actions/cache/save"), "if": test, "with": options}]
+    save: Step = {"uses": use("actions/cache/save"), "if": test, "with": options}
+    if job.outputs:
+        return [save]
+    # A job without outputs is held by a file that says that it has run.
+    return [{"name": "held", "if": test, "run": f"mkdir -p .headrace && touch {HELD}"}, save]
 
 
 def _unless_held(step: Step, key: list[Step]) -> Step:

@@ -92,6 +92,7 @@ class Workflow:
         self.identities = {identity.name: identity for identity in project.identities}
         expanded, leg_members = expand(pipeline.jobs)
         self.jobs, chunk_members = chunk(expanded, LEGS_PER_MATRIX)
+        self._check_parallel(expanded, chunk_members)
         self.by_name = {job.name: job for job in self.jobs}
         self.original = {
             part: original
@@ -115,7 +116,7 @@ class Workflow:
         self.values = dict(self.top_values)  # in the jobs: those of a part hear of them through its inputs
         change_requests = any(isinstance(trigger, OnChangeRequest) for trigger in pipeline.triggers)
         self.change_requests = called or change_requests  # whether a run may be of a change request
-        self.facts = Facts(self.parameters, self.values, called, self.change_requests, sink)
+        self.facts = Facts(self.parameters, self.values, called, self.change_requests, sink, pipeline.origin)
         self.decide_id = names.fresh("decide", self.ids.values())
         self.decided: dict[str, Any] = {}  # conditions by the decide job's output
         self.scripts: dict[str, None] = {}  # support scripts that travel in the workflow's env
@@ -130,6 +131,15 @@ class Workflow:
             isinstance(job.action, Deploy) or (isinstance(job.action, BuildImage) and job.action.publish is not None)
             for job in self.jobs
         )
+
+    def _check_parallel(self, jobs: tuple[Job, ...], parts: dict[str, tuple[str, ...]]) -> None:
+        """A matrix in several parts has a limit for each: with more parts than the limit, one each is too many."""
+        for job in jobs:
+            limit = job.matrix.max_parallel if job.matrix is not None else None
+            if limit is not None and len(parts[job.name]) > limit:
+                message = f'"{job.name}" has {len(legs(job.matrix))} legs, GitHub takes {LEGS_PER_MATRIX} in a matrix'
+                advice = f"several matrices together can't hold to {limit} at once: say {len(parts[job.name])} or more"
+                self.sink.report(codes.FEW_PARALLEL, message, job.origin, field="matrix", help=advice)
 
     # ------------------------------------------------------------------------------------------------------ jobs
 
