@@ -113,61 +113,55 @@ def test_an_image_without_a_registry_is_an_error() -> None:
 
 
 def test_deployments_set_the_digest_that_was_built(tmp_path: Path) -> None:
-    action = ir.Deploy(platform="kubernetes", documents=("deploy/a b.yaml", "deploy/c.yaml"), image="serve")
+    action = ir.Deploy(platform="kubernetes", documents=("deploy/a b.yaml",), image="serve", namespace="prod")
     made = make(build(("commit",)), job("deploy", "build-serve", action=action, environment=None), given=REGISTRY)
-    assert made.variables("deploy")["HEADRACE_IMAGE"] == (
-        "registry.example.com/ml/churn@{{workflow.outputs.parameters.digest-serve}}"
-    )
+    image = "registry.example.com/ml/churn@{{workflow.outputs.parameters.digest-serve}}"
+    assert made.variables("deploy")["HEADRACE_IMAGE_SERVE"] == image
     assert made.template("build-serve")["outputs"]["parameters"][0]["globalName"] == "digest-serve"
     (tmp_path / "deploy").mkdir()
-    text = 'image: registry.example.com/ml/churn:old\n  - image: "serve"\n  - image: serve:x\n  - image: registry.example.com/ml/churner:1\nx: image\n'
-    for name in ("a b.yaml", "c.yaml"):
-        (tmp_path / "deploy" / name).write_text(text)
-    out = tmp_path / "documents"
-    lines = made.source("deploy").replace("/tmp/documents", str(out)).split("kubectl apply")[0].strip()
-    digest = "registry.example.com/ml/churn@sha256:ab"
-    env = {"PATH": "/usr/bin:/bin", "HEADRACE_IMAGE": digest}
-    subprocess.run(["sh", "-eu", "/dev/stdin"], input=lines, cwd=tmp_path, env=env, check=True, text=True)
-    assert (out / "deploy" / "a b.yaml").read_text() == (
-        f"image: {digest}\n  - image: {digest}\n  - image: {digest}\n  - image: registry.example.com/ml/churner:1\nx: image\n"
+    (tmp_path / "deploy" / "a b.yaml").write_text("image: headrace.invalid/serve\n")
+    tool = tmp_path / "bin" / "kubectl"
+    tool.parent.mkdir()
+    tool.write_text('#!/bin/sh\necho "$*" >> "$OUT"; cat >> "$OUT"; echo \'{"kind": "List", "items": []}\'\n')
+    tool.chmod(0o755)
+    env = {name: value for name, value in made.variables("deploy").items() if isinstance(value, str)}
+    env["HEADRACE_IMAGE_SERVE"] = f"registry.example.com/ml/churn@sha256:{'ab' * 32}"
+    env |= {"PATH": f"{tool.parent}:{os.environ['PATH']}", "OUT": str(tmp_path / "out")}
+    subprocess.run(
+        ["sh", "-eu", "/dev/stdin"], input=made.source("deploy"), cwd=tmp_path, env=env, check=True, text=True
     )
+    applied = (tmp_path / "out").read_text()
+    assert applied.startswith("--namespace=prod apply")
+    assert f"image: {env['HEADRACE_IMAGE_SERVE']}\n" in applied
+
+
+def test_another_cluster_is_a_context_of_a_kubeconfig() -> None:
+    action = ir.Deploy(platform="apply", documents=("x.yaml",), cluster="West")
+    made = make(job("deploy", action=action, environment=None))
+    assert made.variables("deploy")["KUBECONFIG"] == "/headrace/cluster/config"
+    assert made.template("deploy")["volumes"][0]["secret"]["secretName"] == "west"
+    assert "--context=West" in made.source("deploy")
+    assert made.template("deploy")["script"]["image"] == "alpine/k8s:1.34.1"
 
 
 def test_gitops_commits_to_a_branch(tmp_path: Path) -> None:
-    action = ir.Deploy(platform="gitops", documents=("deploy/x.yaml",), branch="env/prod")
-    made = make(job("push", action=action, environment=None), given=settings(options={"credentials": "login"}))
     remote, work = tmp_path / "remote.git", tmp_path / "work"
+    action = ir.Deploy(platform="gitops", documents=("deploy/x.yaml",), branch="env/prod", repository=str(remote))
+    made = make(job("push", action=action, environment=None), given=settings(options={"credentials": "login"}))
     subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
     (work / "deploy").mkdir(parents=True)
-
-    def run(content: str) -> str:
+    for content in ("a: 1\n", "a: 2\n", "a: 2\n"):
         (work / "deploy" / "x.yaml").write_text(content)
-        for name in ("documents", "target", "askpass"):
-            subprocess.run(["rm", "-rf", str(tmp_path / name)], check=True)
-        source = made.source("push")
-        for name in ("documents", "target", "askpass"):
-            source = source.replace(f"/tmp/{name}", str(tmp_path / name))
-        env = {
-            **os.environ,
-            "HEADRACE_TARGET": str(remote),
-            "HEADRACE_BRANCH": "env/prod",
-            "HEADRACE_GIT_COMMIT": "c0ffee",
-        }
-        return subprocess.run(
+        source = made.source("push").replace("/tmp/askpass", str(tmp_path / "askpass"))
+        script = made.variables("push")["HEADRACE_DEPLOY"]
+        env = {**os.environ, "HEADRACE_DEPLOY": script.replace("$$", "$")}
+        subprocess.run(
             ["sh", "-eu", "/dev/stdin"], input=source, cwd=work, env=env, check=True, text=True, capture_output=True
-        ).stdout
-
-    run("a: 1\n")
-    run("a: 2\n")
-    assert "nothing changed" in run("a: 2\n")
+        )
     shown = subprocess.run(
-        ["git", "log", "--format=%s", "env/prod"], cwd=remote, check=True, capture_output=True, text=True
-    )
-    assert shown.stdout.splitlines() == ["Deploy c0ffee"] * 2
-    held = subprocess.run(
         ["git", "show", "env/prod:deploy/x.yaml"], cwd=remote, check=True, capture_output=True, text=True
     )
-    assert held.stdout == "a: 2\n"
+    assert shown.stdout == "a: 2\n"
 
 
 def test_a_deployment_without_documents_is_an_error() -> None:

@@ -312,6 +312,8 @@ def support_uses(jobs: list[Job]) -> set[str]:
     count: dict[str, int] = {}
     for job in jobs:
         names = commands.support_scripts(job)
+        if isinstance(job.action, Deploy):
+            names.append("deploy")
         if job.resume is not None:
             names.append("keeper")
         if job.cache is not None and job.cache.enabled and job.outputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler.diagnostics import listed
+from compiler.images import KUBECTL
 from targets.argo import codes
 
 TYPE_CHECKING = False
@@ -23,11 +24,10 @@ OPTIONS = frozenset(
         "webhook",
         "depth",
         "url",
-        "kubectl_image",
+        "deploy_image",
     )
 )
 WEBHOOKS = ("github", "gitlab")
-KUBECTL = "alpine/k8s:1.34.1"  # sh, kubectl and git
 
 
 class Options:
@@ -44,7 +44,7 @@ class Options:
         self.registry_credentials = self._text("registry_credentials")
         self.secret = self._text("secret")
         self.url = self._text("url")
-        self.kubectl_image = self._text("kubectl_image") or KUBECTL
+        self.deploy_image = self._text("deploy_image") or KUBECTL
         self.credentials = self._credentials()
         self.depth = self._depth()
         self.webhook = self._webhook()

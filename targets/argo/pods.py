@@ -123,8 +123,9 @@ def _report_kind(scope: Scope, job: Job) -> None:
 
 
 def _storage(job: Job, made: Pod) -> None:
-    if job.resources is not None and job.resources.shm is not None:
-        volume = {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": quantity.text(job.resources.shm)}}
+    shared = runners.shared_memory(job)
+    if shared is not None:
+        volume = {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": quantity.text(shared)}}
         made.mount(volume, "/dev/shm")
     for wanted in job.volumes:
         name = spelling.short(f"volume-{wanted.name}")

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from compiler.target import Support
 
 _DECIDED = "one pod, `decide`, compares the commits first, and the others run by what it found"
-_SETUP = "lines of the job's own script make the environment, in every pod anew"
 
 SUPPORT: dict[Feature, Support] = {
     Feature.PUSH: Emulated(
@@ -47,19 +46,19 @@ SUPPORT: dict[Feature, Support] = {
     Feature.IMAGE_CREDENTIALS: Emulated(
         how="the login is an image pull secret of the workflow: a Kubernetes secret of type kubernetes.io/dockerconfigjson"
     ),
-    Feature.UV: Emulated(how=_SETUP),
-    Feature.PIP: Emulated(how=_SETUP),
-    Feature.POETRY: Emulated(how=_SETUP),
-    Feature.PIPENV: Emulated(how=_SETUP),
-    Feature.CONDA: Emulated(how=_SETUP),
-    Feature.MLFLOW: Emulated(how=_SETUP),
-    Feature.APT: Emulated(how="the job's own script installs them, so that its image must run as root"),
+    Feature.UV: Native(),
+    Feature.PIP: Native(),
+    Feature.POETRY: Native(),
+    Feature.PIPENV: Native(),
+    Feature.CONDA: Native(),
+    Feature.MLFLOW: Native(),
+    Feature.APT: Native(),
     Feature.SETUP: Native(),
     Feature.PLATFORM: Native(),
     Feature.CPU_MEMORY: Native(),
     Feature.LIMITS: Native(),
     Feature.STORAGE: Native(),
-    Feature.SHM: Emulated(how="a volume in memory at /dev/shm"),
+    Feature.SHM: Native(),
     Feature.GPU: Native(),
     Feature.SPOT: Emulated(
         how="the job goes to a runner that says `spot`, by its node selector; without one it goes to any machine"
@@ -89,7 +88,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.CHANGED_FILES: Emulated(
         how="the job's script copies what is newer than its start, and that is the artifact"
     ),
-    Feature.METRICS: Emulated(how="the file is an artifact that is not packed, so that it can be looked at"),
+    Feature.METRICS: Native(),
     Feature.STORES: Native(),
     Feature.CACHE: Emulated(
         how="a pod before the job computes the key, and Argo memoizes the job by it in a config map that it makes itself: "
@@ -115,9 +114,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.SIDECARS: Emulated(
         how="one with a port is a sidecar of Kubernetes 1.29 or later with a startup probe, so that the job waits for it"
     ),
-    Feature.OBJECTIVES: Emulated(
-        how="a script judges the metrics after the command; its outputs are kept all the same"
-    ),
+    Feature.OBJECTIVES: Native(),
     Feature.BUILD: Emulated(
         how="BuildKit in a pod of its own, without root; the cluster must allow unconfined seccomp and AppArmor profiles"
     ),
