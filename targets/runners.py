@@ -13,6 +13,19 @@ DEFAULT_PLATFORM = "linux/amd64"
 GPU_LABEL = "gpu"  # what GPU jobs ask for where a manifest lists no runners
 
 
+def shared_memory(job: Job) -> int | None:
+    """A job's shared memory in nano-bytes: as it is said, else half of the memory of a job that asks for a GPU.
+
+    A target that can't set it holds a job to what is said only: the default is a help, not a wish of the manifest's.
+    """
+    resources = job.resources
+    if resources is None or resources.shm is not None or resources.accelerator is None:
+        return None if resources is None else resources.shm
+    given = (amounts.memory for amounts in (resources.limit, resources.request) if amounts is not None)
+    memory = next((memory for memory in given if memory is not None), None)
+    return None if memory is None else memory // 2
+
+
 def choose(job: Job, settings: Settings, sink: Sink) -> Runner | None:
     """The entry of `targets.T.runners` that the job runs on.
 

@@ -200,7 +200,7 @@ TRAIN = job(
     environment=UV,
     needs=("fetch",),
     matrix=FOLDS,
-    resources=Resources(shm=8 * GIB, accelerator=Accelerator(count=1)),
+    resources=Resources(request=Amounts(memory=16 * GIB), accelerator=Accelerator(count=1)),
     outputs=(Artifact(path=("models/", FOLD), kind="model"),),
     condition=NOT_A_CHANGE_REQUEST,
     retry=Retry(max=2, on=("failure", "timeout")),
@@ -248,6 +248,18 @@ CHURN = project(
     DEPLOY,
     parameters=PARAMETERS,
     secrets=(Secret(name="WAREHOUSE_TOKEN"), Secret(name="PIP")),
+)
+# Shared memory is a container's.
+ON_THE_HOST = CHURN.replace(
+    pipelines=tuple(
+        pipeline.replace(
+            jobs=tuple(
+                one.replace(resources=one.resources.replace(shm=None)) if one.resources is not None else one
+                for one in pipeline.jobs
+            )
+        )
+        for pipeline in CHURN.pipelines
+    )
 )
 RUNNERS = SETTINGS.replace(
     runners=(
@@ -449,7 +461,7 @@ STRANGE = project(
 
 ALL: dict[str, tuple[Project, Settings]] = {
     "churn": (CHURN, RUNNERS),
-    "churn on the host": (CHURN, SETTINGS.replace(options=(("container", False), ("default_branch", "main")))),
+    "churn on the host": (ON_THE_HOST, SETTINGS.replace(options=(("container", False), ("default_branch", "main")))),
     "outcomes": (OUTCOMES, SETTINGS),
     "decisions": (DECISIONS, SETTINGS),
     "triggers": (TRIGGERS, SETTINGS),

@@ -12,6 +12,7 @@ from compiler.diagnostics import Sink
 from compiler.frontends import native
 from compiler.passes import Context, lower
 from compiler.repository import Repository
+from targets.runners import shared_memory
 
 HEAD = "version: 1\nname: demo\n"
 
@@ -555,9 +556,8 @@ def test_a_gpu_job_stays_away_from_change_requests(lowered: Bench) -> None:
     ],
 )
 def test_shared_memory_is_half_of_a_gpu_jobs_memory(lowered: Bench, resources: str, shm: int | None) -> None:
-    found = lowered(f"jobs: {{a: {{run: x, timeout: 1h, resources: {resources}}}}}").job("a").resources
-    assert found is not None
-    assert found.shm == (None if shm is None else shm * 2**30 * 10**9)
+    job = lowered(f"jobs: {{a: {{run: x, timeout: 1h, resources: {resources}}}}}").job("a")
+    assert shared_memory(job) == (None if shm is None else shm * 2**30 * 10**9)
 
 
 # ------------------------------------------------------------------------------------------------- parameters and gates

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Environment, EnvVar, Job, Project, Resources, Retry
+from compiler.ir import Environment, EnvVar, Job, Project, Retry
 from compiler.passes.context import Context, over_groups
 
 TIMEOUT_SECONDS = 3600
@@ -31,7 +31,6 @@ def _filled(job: Job, project: Project, context: Context) -> Job:
         run_on=job.run_on or "success",
         working_directory=folder,
         environment=environment,
-        resources=_resources(job.resources),
         retry=_retry(job.retry),
         needs=tuple(
             need.replace(artifacts=need.artifacts is not False, optional=bool(need.optional), legs=need.legs or "all")
@@ -47,15 +46,6 @@ def united(*layers: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:
         for variable in layer:
             found[variable.name] = variable
     return tuple(found.values())
-
-
-def _resources(resources: Resources | None) -> Resources | None:
-    """The shared memory of a GPU job is half of its memory unless it is said."""
-    if resources is None or resources.accelerator is None or resources.shm is not None:
-        return resources
-    given = (amounts.memory for amounts in (resources.limit, resources.request) if amounts is not None)
-    memory = next((memory for memory in given if memory is not None), None)
-    return resources if memory is None else resources.replace(shm=memory // 2)
 
 
 def _retry(retry: Retry | None) -> Retry | None:

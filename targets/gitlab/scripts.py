@@ -9,6 +9,7 @@ from compiler import codes as core
 from compiler.ir import NOTHING, Artifact, ChangedFiles, Environment, Job, Ref, Script, Support
 from targets import commands
 from targets.commands import literal, script_variable, word
+from targets.gitlab import codes
 from targets.gitlab.plan import (
     Unit,
     artifact_paths,
@@ -358,6 +359,10 @@ def _safe(name: str) -> str:
 def _cached(unit: Unit, file: File, made: Lines, own: list[str], leaving: list[str]) -> list[str]:
     job = unit.job
     assert job.cache is not None
+    if job.cache.store not in (None, "ci"):
+        message = f'the outputs of "{job.name}" are held in GitLab\'s own cache: "{job.cache.store}" can\'t take them'
+        advice = "leave the cache's `store` out, or give the outputs that store"
+        file.sink.report(codes.BAD_STORE, message, job.cache.origin or job.origin, help=advice)
     made.variables["HEADRACE_KEY_SPEC"] = _literal_value(_key_spec(unit, file))
     folder = cache_folder(unit)
     held = "".join(f" --path {_quoted_path(path)}" for path in artifact_paths(job, unit.legs[0]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from compiler.ir import BuildImage, Deploy, Environment, Job, Ref, Script, Support
-from targets import commands
+from targets import commands, runners
 from targets.local import codes, deployment, outputs, process, variables
 from targets.local.environments import NotMadeError, Software, system_packages
 from targets.local.images import ImageError, build
@@ -384,7 +384,7 @@ class _Attempt:
         name = self._name()
         folder = os.path.dirname(self.checkout)
         options = []
-        shm = self.job.resources.shm if self.job.resources is not None else None
+        shm = runners.shared_memory(self.job)
         if shm is not None:
             options.append(f"--shm-size={-(-shm // 10**9)}")
         if self.job.sidecars:  # their ports are this machine's
