@@ -10,6 +10,7 @@ import pytest
 from compiler.features import Feature
 from compiler.ir import (
     Accelerator,
+    Amounts,
     Approval,
     Artifact,
     Cache,
@@ -210,9 +211,17 @@ def test_limits_shared_memory_and_volumes_are_the_containers() -> None:
     assert found(project(bare)) == ["HR4205"]
 
 
+def test_half_of_a_gpu_jobs_memory_is_shared_unless_it_is_said() -> None:
+    wants = Resources(request=Amounts(memory=16 * cases.GIB), accelerator=Accelerator(count=1))
+    made = only(job("a", "true", environment=UV, resources=wants))
+    assert made["container"]["options"] == "--shm-size 8g --gpus all"
+    said = only(job("a", "true", environment=UV, resources=wants.replace(shm=cases.GIB)))
+    assert said["container"]["options"] == "--shm-size 1g --gpus all"
+
+
 def test_the_host_instead_of_a_container() -> None:
     settings = cases.ALL["churn on the host"][1]
-    made = jobs_of(cases.CHURN, settings)["evaluate"]
+    made = jobs_of(cases.ON_THE_HOST, settings)["evaluate"]
     assert "container" not in made
     assert step(made, "astral-sh/setup-uv")["with"] == {
         "version": "0.13.8",
