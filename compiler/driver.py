@@ -190,9 +190,13 @@ def text_of(document: Document, project: Project) -> str:
     """A document's text under its header."""
     if document.text is not None:
         return document.text
-    from compiler.yamlwriter import comment_lines, write_documents
+    from compiler.yamlwriter import comment_lines, write, write_documents
 
-    return comment_lines(header(project)) + write_documents(list(document.documents))
+    first = comment_lines(header(project))
+    if document.apart:
+        entries = ([write({key: value}) for key, value in root.items()] for root in document.documents)
+        return first + "---\n".join("\n".join(texts) for texts in entries)
+    return first + write_documents(list(document.documents))
 
 
 def _rendered(project: Project) -> Iterator[OutputFile]:

@@ -47,12 +47,14 @@ if TYPE_CHECKING:
 class Document(Node):
     """One file of output. `path` is relative to the repository's root (or to the output folder).
 
-    `documents` are YAML documents as plain data for compiler.yamlwriter; `text` is a file that is not YAML.
+    `documents` are YAML documents as plain data for compiler.yamlwriter; `text` is a file that is not YAML. `apart`
+    sets the entries of the documents' roots apart by blank lines, as people write a `.gitlab-ci.yml`.
     """
 
     path: str
     documents: tuple[Any, ...] = ()
     text: str | None = None
+    apart: bool = False
 
 
 class Target(Protocol):

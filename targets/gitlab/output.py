@@ -82,7 +82,7 @@ class Output:
         overlay.apply(data, self.settings.overlay, self.emitted, FORBIDDEN, self.sink, self.settings.origin)
         header = ({"spec": {"inputs": self.inputs}},) if self.inputs else ()
         self.notes.report(self.project.name)
-        return (Document(path=self.main, documents=(*header, data)), *self.documents)
+        return (Document(path=self.main, documents=(*header, data), apart=True), *self.documents)
 
     def _starts(self, pipeline: Pipeline) -> tuple[Clause, ...]:
         found = triggers.clauses(pipeline, self.project)
