@@ -35,7 +35,7 @@ def key(one: Instance, values: Values, base: Tree, arrived: list[dict[str, Entry
     manifest's, whose files all count unless the job, by `cache`, says that its inputs are all that it reads. Inputs
     alone don't: they are also how a job says whose outputs it waits for.
     """
-    sections = _sections(one, values, runs_in)
+    sections = _sections(one, values.project["name"], values, runs_in)
     whole = base.over(arrived)
     paths = [values.text(given.path, one.parameters, one.leg) for given in one.job.inputs]
     held = [path for path in paths if whole.has(path)]
@@ -50,7 +50,7 @@ def key(one: Instance, values: Values, base: Tree, arrived: list[dict[str, Entry
     return Key(_hash(sections, locks, files), _shown(sections), {**locks, **files}, declared)
 
 
-def _sections(one: Instance, values: Values, runs_in: str) -> dict[str, Any]:
+def _sections(one: Instance, project: str, values: Values, runs_in: str) -> dict[str, Any]:
     job = one.job
     environment = job.environment if isinstance(job.environment, Environment) else None
     refs = commands.refs(job)
@@ -61,7 +61,9 @@ def _sections(one: Instance, values: Values, runs_in: str) -> dict[str, Any]:
             "installer": environment.installer,
             "python": environment.python,
         }
+    shared = job.cache is not None and bool(job.cache.share)
     return {
+        "owner": {} if shared else {"job": f"{project} {one.name}"},  # two jobs that do the same are two jobs
         "command": [*commands.prepare(job), *commands.command(job), *commands.gate(job), *_action(one, values)],
         "env": {one_env.name: values.text(one_env.value, one.parameters, one.leg) for one_env in job.env},
         "parameters": {ref.name: values.of(ref, one.parameters, ()) for ref in refs if ref.kind == "parameters"},
@@ -127,7 +129,7 @@ def _shown(sections: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 _NAMES = {"command": "line", "env": "the variable", "parameters": "the parameter", "matrix": "the axis", "git": "git's",
           "environment": "the environment's", "outputs": "the output", "secrets": "the secret",
-          "missing": "the input"}  # fmt: skip
+          "missing": "the input", "owner": "the"}  # fmt: skip
 
 
 def differences(before: Key, now: Key) -> list[str]:

@@ -94,7 +94,7 @@ class Masker:
         return len(data)
 
     def _spans(self, data: bytes) -> list[tuple[int, int]]:
-        """Where secrets stand, those that overlap or touch as one."""
+        """Where secrets stand, those that overlap as one."""
         found = []
         for form in self._forms:
             at = data.find(form)
@@ -103,7 +103,7 @@ class Masker:
                 at = data.find(form, at + 1)
         merged: list[tuple[int, int]] = []
         for start, stop in sorted(found):
-            if merged and start <= merged[-1][1]:
+            if merged and start < merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
             else:
                 merged.append((start, stop))
