@@ -108,7 +108,6 @@ LIFECYCLE_GAP = Code("HR3046", "lifecycle-gap", NOTE, "a lifecycle step that no 
 CRON_BOTH_DAYS = Code(
     "HR3047", "cron-both-days", WARNING, "day of month and day of week are both set: CI runs on either"
 )
-UNKNOWN_MODEL = Code("HR3048", "unknown-model", ERROR, "a model that the manifest does not have")
 NEVER_TRUE = Code("HR3049", "unreachable-condition", WARNING, "a condition that is never true")
 FUNCTION_SERVICE = Code("HR3050", "function-service", ERROR, "a service by a function is not supported yet")
 BARE_SIDECAR = Code("HR3051", "bare-sidecar", WARNING, "a service is smoke-tested without its secrets or its GPU")

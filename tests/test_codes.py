@@ -28,9 +28,6 @@ CATALOGUE = catalogue()
 # Codes that nothing reports yet, each with the reason. The test fails when one of them is reported after all.
 PENDING: dict[str, str] = {
     "HR3035": "all jobs of a manifest are one pool, so a dataset's producer is always within reach",
-    "HR3045": "no pass looks at what a cache key covers",
-    "HR4217": "no split of a matrix looks at its limit",
-    "HR3048": "nothing in a manifest names a model yet",
 }
 
 # Codes that may stand in a case beside its own, each because the one can't be had without the other.

@@ -22,6 +22,13 @@ def _filled(job: Job, project: Project, context: Context) -> Job:
             job.origin,
             help="say `timeout`, such as 4h30m",
         )
+    if job.cache is not None and job.cache.enabled and not job.inputs:
+        context.sink.report(
+            codes.CACHE_KEY_FILES,
+            f'"{job.name}" says no inputs: every tracked file below the manifest\'s folder counts for its cache key',
+            job.origin,
+            help="say `inputs`, and it is skipped while those stay the same",
+        )
     environment = job.environment
     if isinstance(environment, Environment) and environment.working_directory is None and project.folder:
         environment = environment.replace(working_directory=project.folder)
