@@ -7,6 +7,8 @@ from importlib.util import find_spec
 
 from compiler.codes import united
 
+LOCAL = "targets.local"  # runs instead of emitting, so that it is not in the table of what `compile` takes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.diagnostics import Code
@@ -18,7 +20,7 @@ def catalogue() -> dict[str, Code]:
     from targets import TARGETS
 
     modules = []
-    for name in (*FRONT_ENDS.values(), *TARGETS.values()):
+    for name in (*FRONT_ENDS.values(), *TARGETS.values(), LOCAL):
         owner = import_module(name)
         if hasattr(owner, "__path__") and find_spec(f"{name}.codes") is not None:
             owner = import_module(f"{name}.codes")

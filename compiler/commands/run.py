@@ -148,7 +148,7 @@ def _ready(workspace: Workspace, arguments: Namespace, sink: Sink, stop: Stop) -
     remote = workspace.repository.remote() if workspace.repository.is_git else None
 
     def display(state: State, plan: Plan) -> Display:
-        return _display(arguments, state, plan)
+        return _display(arguments, state, plan, stop)
 
     return prepare(project, workspace.repository.root, remote, options, sink, display, stop)
 
@@ -208,7 +208,7 @@ def _options(project: Project, arguments: Namespace, sink: Sink) -> Options | No
     )
 
 
-def _display(arguments: Namespace, state: State, plan: Plan) -> Display:
+def _display(arguments: Namespace, state: State, plan: Plan, stop: Stop) -> Display:
     """Lines, or on a terminal a live view."""
     from targets.local.display import Plain, prompt
 
@@ -219,13 +219,13 @@ def _display(arguments: Namespace, state: State, plan: Plan) -> Display:
         and arguments.color != "never"
     )
     if not live or arguments.explain:
-        return Plain(sys.stdout, arguments.no_logs, prompt())
+        return Plain(sys.stdout, arguments.no_logs, prompt(stop))
     from rich.console import Console
 
     from targets.local.history import last_seconds
     from targets.local.live import Terminal
 
-    return Terminal(Console(), last_seconds(state, plan.pipeline.name), prompt())
+    return Terminal(Console(), last_seconds(state, plan.pipeline.name), prompt(stop))
 
 
 def _explain(ready: Run, name: str) -> int:

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from targets.local.outcome import CANCELLED, FAILED, SKIPPED, Outcome
 from targets.local.plan import Instance, Plan
+from targets.local.process import Stop
 
 
 def elapsed(seconds: float) -> str:
@@ -85,15 +86,20 @@ class Plain:
             self._stream.flush()
 
 
-def prompt() -> Callable[[str], str] | None:
-    """How a person is asked; None where nobody sits at a terminal."""
+def prompt(stop: Stop) -> Callable[[str], str] | None:
+    """How a person is asked; None where nobody sits at a terminal. A stop ends the question without an answer."""
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         return None
 
     def asked(question: str) -> str:
-        try:
-            return input(question)
-        except EOFError:
-            return ""
+        import select
+
+        print(question, end="", flush=True)
+        while not stop.asked:
+            ready, _, _ = select.select([sys.stdin], [], [], 0.2)
+            if ready:
+                return sys.stdin.readline()
+        print()
+        return ""
 
     return asked

@@ -205,6 +205,8 @@ class Engine:
             message = f'"{one.name}" waits for approval{to}, and there is no terminal to ask at'
             problem = Problem(codes.NO_APPROVAL, message, one.job.origin, "approve", "run headrace in a terminal")
             return Outcome(FAILED, "nobody could approve it", problems=[problem])
+        if self.session.stop.asked:
+            return Outcome(CANCELLED, "the run was cancelled")
         return Outcome(FAILED, "it was not approved")
 
     def _work(self, work: Work) -> None:

@@ -100,7 +100,7 @@ class Collector:
                 codes.MISSING_OUTPUT,
                 f'"{self.one.id}" did not write its output "{path}"',
                 output.origin or self.one.job.origin,
-                help="paths are relative to the repository's root in the job, and to the manifest's folder in the manifest",
+                help="a path in a manifest is relative to the manifest's folder",
             )
         )
 

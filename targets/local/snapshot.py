@@ -78,7 +78,7 @@ def take(root: str, folder: str, revision: str | None, dirty: bool) -> Snapshot:
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     if not is_repository(root):
         if revision is not None:
-            raise SnapshotError(f'"{root}" is no git repository, so there is no revision "{revision}"')
+            raise SnapshotError(f'this is no git repository, so there is no revision "{revision}"')
         _copy(root, folder)
         return Snapshot(folder)
     commit = _commit(root, revision or "HEAD", needed=not dirty)
