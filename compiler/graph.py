@@ -59,12 +59,9 @@ def layers(graph: Graph) -> list[list[str]]:
 
 def cycles(graph: Graph) -> list[list[str]]:
     """One shortest cycle of each knot of names that wait for one another, each from its first name in graph order."""
-    found = []
-    for knot in _knots(graph):
-        members = set(knot)
-        start = next(name for name in graph if name in members)
-        found.append(_shortest_cycle(graph, start, members))
-    return sorted(found, key=lambda cycle: list(graph).index(cycle[0]))
+    place = {name: at for at, name in enumerate(graph)}
+    starts = {min(knot, key=place.__getitem__): set(knot) for knot in _knots(graph)}
+    return [_shortest_cycle(graph, start, starts[start]) for start in sorted(starts, key=place.__getitem__)]
 
 
 def _knots(graph: Graph) -> list[list[str]]:
@@ -100,9 +97,9 @@ def _knots(graph: Graph) -> list[list[str]]:
                     above = work[-1][0]
                     low[above] = min(low[above], low[name])
                 if low[name] == index[name]:
-                    at = path.index(name)
-                    knot = path[at:]
-                    del path[at:]
+                    knot = [path.pop()]
+                    while knot[-1] != name:
+                        knot.append(path.pop())
                     on_path.difference_update(knot)
                     if len(knot) > 1 or name in graph[name]:
                         knots.append(knot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +58,17 @@ def test_long_chains(size: int) -> None:
     assert len(graph.critical_path(chain, dict.fromkeys(chain, 1.0))) == size
     circle = {**chain, "0": [str(size - 1)]}
     assert len(graph.cycles(circle)[0]) == size
+
+
+@pytest.mark.parametrize("size", [100_000])
+def test_a_chain_beside_a_cycle_and_many_cycles(size: int) -> None:
+    """Each of these took minutes when a knot was looked for in what was read before it."""
+    chain = {"a": ["b"], "b": ["a"], **{str(at): [str(at + 1)] for at in range(size)}}
+    pairs = {str(at): [str(at ^ 1)] for at in range(size)}
+    started = time.process_time()
+    assert graph.cycles(chain) == [["a", "b"]]
+    assert len(graph.cycles(pairs)) == size // 2
+    assert time.process_time() - started < 10
 
 
 def test_critical_path() -> None:
