@@ -9,6 +9,7 @@ kept. `<<` is a key like any other (YAML 1.2 has no merge keys).
 from __future__ import annotations
 
 from array import array
+from itertools import accumulate
 
 from yaml._yaml import CParser
 from yaml.error import MarkedYAMLError
@@ -47,7 +48,7 @@ class Quoted(str):
 
 
 class Tagged:
-    """A value with an explicit tag (`!poetry`), the tag as written."""
+    """A value with an explicit tag that says something (`!poetry`), the tag as written."""
 
     __slots__ = ("tag", "value")
 
@@ -67,14 +68,15 @@ class Alias:
 
 
 class Document:
-    """One YAML document: its root and where every event of it stands."""
+    """One YAML document: its root, where every event of it stands, and the tags in it with their ordinals."""
 
-    __slots__ = ("offsets", "root", "source")
+    __slots__ = ("offsets", "root", "source", "tags")
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.offsets = array("I")
         self.root: Value | None = None
+        self.tags: list[tuple[str, int]] = []
 
     def span_of(self, ordinal: int) -> Span:
         return Span(self.source, self.offsets[2 * ordinal], self.offsets[2 * ordinal + 1])
@@ -196,17 +198,21 @@ class Mapping(_Base):
 class Sequence(_Base):
     """Items in order."""
 
-    __slots__ = ("items",)
+    __slots__ = ("_ordinals", "items")
 
     def __init__(self, document: Document, parent: Container | None, key: str | int, first: int, flow: bool) -> None:
         super().__init__(document, parent, key, first, flow)
         self.items: list[Value] = []
+        self._ordinals: list[int] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
     def item_span(self, index: int) -> Span:
-        return self.document.span_of(self.first + sum(_size(value) for value in self.items[:index]))
+        """The place of an item. All items' are worked out at once, as a mapping's are; nobody asks while it is read."""
+        if self._ordinals is None:
+            self._ordinals = list(accumulate(map(_size, self.items), initial=self.first))
+        return self.document.span_of(self._ordinals[index])
 
     def span(self, field: str | None = None) -> Span:  # noqa: ARG002 - the protocol's shape; a list has no fields
         if isinstance(self.parent, Mapping) and isinstance(self.key, str):
@@ -341,7 +347,7 @@ class _Builder:
             if kind is ScalarEvent:
                 value = Quoted(event.value) if event.style else event.value
                 if event.anchor is not None or event.tag is not None:
-                    value = self._decorated(event.tag, event.anchor, value)
+                    value = self._decorated(event.tag, event.anchor, value, document, ordinal - 1)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 if len(stack) >= MAX_DEPTH:
                     self._refuse(
@@ -361,7 +367,9 @@ class _Builder:
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 assert node is not None
                 _close(document, node, ordinal)
-                value = node if tag is None or tag == "!" else Tagged(tag, node)
+                value = node
+                if tag is not None and tag not in _OWN_TAGS[kind]:
+                    value = self._tagged(tag, node, document, node.first - 1)
                 if anchor is not None:
                     copied = self.copies - self.anchors[anchor][1]
                     self.anchors[anchor] = (value, node.after - node.first + copied)
@@ -391,15 +399,20 @@ class _Builder:
         self.sink.report(code, message, at)
         raise _RefusedError
 
-    def _decorated(self, tag: str | None, anchor: str | None, value: str) -> Value:
+    def _decorated(self, tag: str | None, anchor: str | None, value: str, document: Document, ordinal: int) -> Value:
         made: Value = value
-        if tag == "tag:yaml.org,2002:str":
+        if tag in _TEXT_TAGS:
             made = Quoted(value)
-        elif tag is not None and tag != "!":
-            made = Tagged(tag, value)
+        elif tag is not None and not (tag in _PLAIN_TAGS and type(value) is str):
+            made = self._tagged(tag, value, document, ordinal)
         if anchor is not None:
             self.anchors[anchor] = (made, 1)
         return made
+
+    def _tagged(self, tag: str, value: str | Container, document: Document, ordinal: int) -> Tagged:
+        tag = "!!" + tag.removeprefix(_CORE) if tag.startswith(_CORE) else tag
+        document.tags.append((tag, ordinal))
+        return Tagged(tag, value)
 
     def _alias(self, name: str, at: Span) -> Value:
         value, weight = self.anchors.get(name, (None, -1))
@@ -463,6 +476,11 @@ class _Builder:
 
 
 _REFUSED = Quoted("a key that was refused")
+# Tags that say what YAML's core schema says anyway: https://yaml.org/spec/1.2.2/#103-core-schema
+_CORE = "tag:yaml.org,2002:"
+_OWN_TAGS = {MappingEndEvent: ("!", _CORE + "map"), SequenceEndEvent: ("!", _CORE + "seq")}
+_TEXT_TAGS = frozenset(("!", _CORE + "str"))
+_PLAIN_TAGS = frozenset(_CORE + kind for kind in ("null", "bool", "int", "float"))
 
 
 def _is_hole(inner: Mapping) -> bool:

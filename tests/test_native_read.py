@@ -323,3 +323,28 @@ TOKENS = [
 def test_reading_never_raises(text: str) -> None:
     found, sink = read_text(text)
     assert found is not None or sink.failed
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "cache: !x true",
+        "approve: !x true",
+        "secrets: !x {A: b}",
+        "matrix: !x {a: [1]}",
+        "entry: {script: a.py, with: !x {lr: 1}}",
+        "resources: {gpu: !x 1}",
+        "outputs: [!x {changed: [a]}]",
+    ],
+)
+def test_no_tag_is_dropped(body: str) -> None:
+    run = "" if "entry" in body else "run: x, "
+    _, sink = read_text(f"version: 1\nname: a\nsecrets: {{b: {{}}}}\njobs: {{a: {{{run}{body}}}}}\n")
+    assert [one.code.number for one in sink.diagnostics] == ["HR2016"]
+
+
+@pytest.mark.parametrize(("more", "line"), [("---\n", 0), ("---\n---\n# no more\n", 0), ("---\n---\na: 1\n", 6)])
+def test_documents_without_anything_are_no_documents(more: str, line: int) -> None:
+    _, sink = read_text(f"version: 1\nname: a\njobs: {{a: {{run: x}}}}\n{more}")
+    places = [one.span.begin.line for one in sink.diagnostics if one.span]
+    assert places == ([line] if line else [])

@@ -82,6 +82,31 @@ def test_tags_are_kept() -> None:
     assert type(tree.entries["c"]) is Quoted
 
 
+def test_tags_of_the_core_schema_say_nothing_new() -> None:
+    tree = root("a: !!map {v: 1}\nb: !!seq [1]\nc: !!int 1\nd: ! 1\ne: ! [1]\n")
+    first, second = tree.entries["a"], tree.entries["b"]
+    assert isinstance(first, Mapping)
+    assert isinstance(second, Sequence)
+    assert isinstance(tree.entries["e"], Sequence)
+    assert tree.entries["c"] == "1"
+    assert [type(tree.entries[key]) for key in "cd"] == [str, Quoted]
+
+
+def test_a_document_lists_its_tags() -> None:
+    (document,), _ = read("a: !x [!!int '1', !!seq {}]\n")
+    listed = [(tag, document.span_of(ordinal).text) for tag, ordinal in document.tags]
+    assert listed == [("!!int", "!!int '1'"), ("!!seq", "!!seq {}"), ("!x", "!x [!!int '1', !!seq {}]")]
+
+
+def test_places_in_long_lists_cost_no_time() -> None:
+    items = root("a: [" + "x, " * 50_000 + "]\n").entries["a"]
+    assert isinstance(items, Sequence)
+    started = time.process_time()
+    assert items.item_span(49_999).start - items.item_span(0).start == 3 * 49_999
+    assert {items.item_span(at).text for at in range(50_000)} == {"x"}
+    assert time.process_time() - started < 5
+
+
 def test_several_documents() -> None:
     documents, sink = read("a: 1\n---\nb: 2\n")
     assert len(documents) == 2

@@ -99,9 +99,10 @@ def _root(source: Source, sink: Sink) -> Slot | None:
     """The one document of the file."""
     errors = sink.count(ERROR)
     documents = yamltree.parse(source, sink)
-    if len(documents) > 1 and documents[1].root is not None:
-        at = yamltree.root_slot(documents[1]).span_here
-        sink.report(codes.SEVERAL_DOCUMENTS, "a manifest is one YAML document, another begins here", at)
+    for slot in map(yamltree.root_slot, documents[1:]):
+        if not reader.is_null(slot.value):
+            sink.report(codes.SEVERAL_DOCUMENTS, "a manifest is one YAML document, another begins here", slot.span_here)
+            break
     if documents and documents[0].root is not None:
         slot = yamltree.root_slot(documents[0])
         if not reader.is_null(slot.value):
@@ -118,6 +119,8 @@ def _project(slot: Slot, unit: str, context: Context) -> Project | None:
             codes.WRONG_TYPE, message, slot.value if isinstance(slot.value, Mapping) else slot.span_here
         )
         return None
+    for tag, ordinal in slot.document.tags:
+        context.sink.report(codes.UNKNOWN_TAG, f'"{tag}" means nothing here', slot.document.span_of(ordinal))
     found: dict[str, Any] = section(slot, context, MANIFEST, "a manifest") or {}
     if "version" not in slot.value.entries:
         _missing("version", "write version: 1 in the first line", slot, context)
