@@ -22,4 +22,5 @@ WRONG_KEY = Code("HR4213", "github-wrong-key", ERROR, "something that this kind 
 SELF_HOSTED_FORKS = Code("HR4214", "github-self-hosted-forks", NOTE, "forks' change requests skip self-hosted runners")
 NO_PLATFORM = Code("HR4215", "github-no-platform", ERROR, "a platform that no runner here builds or runs")
 NO_HOLE = Code("HR4216", "github-no-hole", ERROR, "a value that is not known yet where it stands")
+EXPRESSION_IN_INPUT = Code("HR4218", "github-expression-in-input", ERROR, "an input with text that GitHub reads")
 FEW_PARALLEL = Code("HR4217", "github-few-parallel", ERROR, "a matrix limit that a split matrix can't hold")

@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from compiler.diagnostics import Sink
     from compiler.ir import Parameter
     from targets.github.workflow import Workflow
 
@@ -168,14 +169,28 @@ def _manual(workflow: Workflow) -> dict[str, Any]:
             parameters[MOST_INPUTS].origin or workflow.pipeline.origin,
             help="leave `manual` out of the pipeline's `on`, or give several values one parameter",
         )
+    for parameter in parameters:
+        _check_input(parameter, workflow.sink)
     inputs = {expressions.input_name(parameter.name): _manual_input(parameter) for parameter in parameters}
     return {"inputs": inputs} if inputs else {}
+
+
+def _check_input(parameter: Parameter, sink: Sink) -> None:
+    """GitHub takes no expression in the inputs of a run by hand, so there is no way to write these three characters."""
+    if any("${{" in text for text in (parameter.default or "", *parameter.choices)):
+        message = f'the parameter "{parameter.name}" has "${{{{" in a value, which GitHub refuses in the inputs of a run by hand'
+        sink.report(codes.EXPRESSION_IN_INPUT, message, parameter.origin)
+
+
+def _described(text: str) -> str:
+    """Help for people; GitHub takes no expression there."""
+    return text.replace("${{", "$ {{")
 
 
 def _manual_input(parameter: Parameter) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if parameter.help:
-        found["description"] = expressions.written(parameter.help)
+        found["description"] = _described(parameter.help)
     default: Any = parameter.default
     if parameter.type == "choice":
         found.update(type="choice", options=[expressions.written(choice) for choice in parameter.choices])
@@ -210,7 +225,7 @@ def call_inputs(workflow: Workflow) -> dict[str, Any]:
 def _call_input(parameter: Parameter) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if parameter.help:
-        found["description"] = expressions.written(parameter.help)
+        found["description"] = _described(parameter.help)
     found["type"] = "string"
     if parameter.required and parameter.default is None:
         found["required"] = True

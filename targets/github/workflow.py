@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 HOSTED = {"linux/amd64": "ubuntu-24.04", "linux/arm64": "ubuntu-24.04-arm"}
 HOSTED_PREFIXES = ("ubuntu-", "windows-", "macos-")
 LEGS_PER_MATRIX = 256  # https://docs.github.com/en/actions/reference/limits
-LONGEST_ID = 100  # characters, GitHub's own parser says so
+LONGEST_ID = 99  # characters: "less than 100", GitHub's own parser says
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _PLAIN_AXIS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
