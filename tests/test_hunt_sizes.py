@@ -1,0 +1,17 @@
+"""Manifests that are large and wrong: every fault is found, in the time that a person waits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.test_passes import Bench
+
+
+def test_ten_thousand_unknown_needs(tmp_path: Path) -> None:
+    jobs = "".join(f"  job-{at}: {{run: x, needs: [jab-{at}]}}\n" for at in range(10_000))
+    started = time.process_time()
+    lowered = Bench(tmp_path)("jobs:\n" + jobs)
+    assert time.process_time() - started < 30
+    assert lowered.codes() == ["unknown-job"] * 10_000
+    assert lowered.found[0].suggestion == "job-0"
