@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,16 +14,26 @@ if TYPE_CHECKING:
     Leg: TypeAlias = tuple[tuple[str, str], ...]  # (axis, value) in the order of the axes
 
 
+MOST_LEGS = 10_000  # of one job; what is more was never meant
+
+
+def most_legs(matrix: Matrix) -> int:
+    """How many legs there can be, without making them: exclusions are not counted."""
+    whole = prod(len(values) for _, values in matrix.axes) if matrix.axes else 0
+    return whole + len(matrix.include)
+
+
 def legs(matrix: Matrix | None) -> tuple[Leg, ...]:
-    """Every leg once, in order; a job without a matrix has one leg without axes."""
+    """Every leg once, in order; a job without a matrix has one leg without axes. At most MOST_LEGS, after the check."""
     if matrix is None:
         return ((),)
     names = [name for name, _ in matrix.axes]
     made: dict[Leg, None] = {}
+    refused = [frozenset(excluded) for excluded in matrix.exclude]
     if names:
         for values in product(*(values for _, values in matrix.axes)):
             leg = tuple(zip(names, values, strict=True))
-            if not any(set(excluded) <= set(leg) for excluded in matrix.exclude):
+            if not any(excluded.issubset(leg) for excluded in refused):
                 made[leg] = None
     for included in matrix.include:
         made[included] = None

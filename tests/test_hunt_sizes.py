@@ -15,3 +15,14 @@ def test_ten_thousand_unknown_needs(tmp_path: Path) -> None:
     assert time.process_time() - started < 30
     assert lowered.codes() == ["unknown-job"] * 10_000
     assert lowered.found[0].suggestion == "job-0"
+
+
+def test_a_matrix_beyond_reason(tmp_path: Path) -> None:
+    values = ", ".join(map(str, range(1000)))
+    started = time.process_time()
+    axes = f"{{a: [{values}], b: [{values}], c: [{values}]}}"
+    lowered = Bench(tmp_path)(f"jobs:\n  a:\n    run: echo {{{{ matrix.c }}}}\n    matrix: {axes}\n")
+    assert time.process_time() - started < 5
+    assert [(one.code.name, one.message) for one in lowered.found] == [
+        ("out-of-range", 'the matrix of "a" has 1,000,000,000 legs: a job has at most 10,000')
+    ]

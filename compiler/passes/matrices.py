@@ -1,15 +1,16 @@
-"""Rules of matrices: a matrix has a leg, holes name its axes, and the legs that needs pick are there."""
+"""Rules of matrices: a matrix has a leg and not too many, and the legs that needs pick are there."""
 
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Job, Need, Project
-from compiler.matrix import axes, legs
+from compiler.ir import NOTHING, Job, Matrix, Need, Project
+from compiler.matrix import MOST_LEGS, axes, legs, most_legs
 from compiler.passes.context import Context, over_groups
 
 
 def check_matrices(project: Project, context: Context) -> Project:
     def check(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        jobs = tuple(_bounded(job, job.matrix, context) if job.matrix is not None else job for job in jobs)
         by_name = {job.name: job for job in jobs}
         for job in jobs:
             if job.matrix is not None:
@@ -20,6 +21,17 @@ def check_matrices(project: Project, context: Context) -> Project:
         return jobs
 
     return over_groups(project, check)
+
+
+def _bounded(job: Job, matrix: Matrix, context: Context) -> Job:
+    """A matrix of too many legs is reported before anybody makes them; one leg of each axis goes on."""
+    count = most_legs(matrix)
+    if count <= MOST_LEGS:
+        return job
+    message = f'the matrix of "{job.name}" has {count:,} legs: a job has at most {MOST_LEGS:,}'
+    context.sink.report(codes.OUT_OF_RANGE, message, matrix.origin or job.origin)
+    first = tuple((name, values[:1]) for name, values in matrix.axes)
+    return job.replace(matrix=matrix.replace(axes=first, include=matrix.include[:1], exclude=NOTHING))
 
 
 def _check_legs(job: Job, context: Context) -> None:
