@@ -688,3 +688,23 @@ def test_secrets_come_from_a_file_of_variables(tmp_path: Path) -> None:
     assert here.call("run", "--env-file", str(file)).returncode == 0
     assert here.call("run", "--env-file", str(tmp_path / "none")).returncode == 1
     assert here.call("run", "--force", T="a b=c").returncode == 0
+
+
+def test_what_was_not_used_for_long_can_be_removed(tmp_path: Path) -> None:
+    here = place(tmp_path, '  a: {run: "true"}\n')
+    here.run()
+    assert here.call("runs", "clean").stdout == "removed: 0 runs, 0 results and environments\n"
+    old = time.time() - 86400 * 40
+    for file in here.cache.rglob("result.json"):
+        os.utime(file, (old, old))
+    assert here.call("runs", "clean").stdout == "removed: 0 runs, 1 result and environments\n"
+    assert here.call("runs", "clean", "--older", "0s").stdout.startswith("removed: 1 run,")
+    assert here.call("runs", "clean", "--older", "long").returncode == 2
+    assert here.run().statuses() == {"a": "ran"}
+
+
+def test_an_engine_that_is_asked_for_by_name_must_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    here = place(tmp_path, '  a: {run: "true", environment: {image: "x:1"}}\n  b: {run: "true"}\n')
+    assert here.run(engine="podman").codes == ["local-no-container-engine"]
+    assert here.run(engine="podman", jobs=["b"]).status == "succeeded"

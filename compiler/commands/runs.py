@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from targets.local.state import State
 
 DESCRIPTION = """
-List the runs of this repository, show the record of one (as MLSpec describes runs), its logs, or write a report of it.
+List the runs of this repository, show the record of one (as MLSpec describes runs), its logs, or write a report of it;
+or remove what was not used for long.
 RUN is a run's name, the beginning of it, or `last`.
 """
 EXAMPLES = """
@@ -25,17 +26,23 @@ headrace runs show last
 headrace runs show 20260201-101500-3f2a --format json
 headrace runs log last --job train
 headrace runs report last --output report.html
+headrace runs clean --older 30d
 """
-VERBS = ("list", "show", "log", "report")
+VERBS = ("list", "show", "log", "report", "clean")
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.add_argument("verb", nargs="?", choices=VERBS, default="list", help="list (default), show, log or report")
+    parser.add_argument(
+        "verb", nargs="?", choices=VERBS, default="list", help="list (default), show, log, report or clean"
+    )
     parser.add_argument("id", metavar="RUN", nargs="?", help="which run")
     parser.add_argument("--job", metavar="JOB", help="log: of this job (or one leg of it)")
     parser.add_argument("--output", metavar="FILE", help="report: where to write it (default: RUN.html here)")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--limit", metavar="N", type=int, default=20, help="list: how many (default 20)")
+    parser.add_argument(
+        "--older", metavar="AGE", default="30d", help="clean: what was not used for so long (default 30d)"
+    )
     parser.add_argument("--folder", metavar="DIR", default=".", help="a folder of the repository (default: this one)")
     parser.add_argument("--cache", metavar="FOLDER", help="where records are kept, as for `headrace run`")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="when text has colours")
@@ -50,6 +57,8 @@ def run(arguments: Namespace) -> int:
     state = State(find_root(arguments.folder) or arguments.folder, cache)
     if arguments.verb == "list":
         return _list(state, arguments)
+    if arguments.verb == "clean":
+        return _clean(state, arguments)
     wanted = arguments.id or "last"
     found = find(state, wanted)
     if found is None:
@@ -145,6 +154,22 @@ def _report(state: State, found: dict[str, Any], arguments: Namespace) -> int:
         show(sink.diagnostics, arguments, sys.stderr)
         return 1
     print(path)
+    return 0
+
+
+def _clean(state: State, arguments: Namespace) -> int:
+    from compiler.duration import DurationError, parse
+    from targets.local.history import clean
+
+    try:
+        seconds = parse(arguments.older)
+    except DurationError as error:
+        print(f"headrace runs: --older: {error}", file=sys.stderr)
+        return 2
+    runs, results = clean(state, seconds)
+    print(
+        f"removed: {runs} run{'s' if runs != 1 else ''}, {results} result{'s' if results != 1 else ''} and environments"
+    )
     return 0
 
 

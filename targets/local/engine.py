@@ -15,7 +15,7 @@ from dataclasses import asdict
 from compiler import graph
 from compiler.ir import BuildImage, Environment, Job
 from targets.local import codes, images, locks
-from targets.local.environments import describe
+from targets.local.environments import asks_for_image, describe
 from targets.local.history import History
 from targets.local.keys import Key, differences, key
 from targets.local.locks import Held
@@ -122,8 +122,7 @@ class Engine:
     def _key(self, one: Instance) -> Key:
         environment = one.job.environment if isinstance(one.job.environment, Environment) else None
         runs_in = describe(environment)
-        in_image = environment is not None and environment.image is not None and not environment.python
-        if self.session.engine is not None and in_image:
+        if self.session.engine is not None and asks_for_image(environment):
             runs_in = "its image"
         if not self.session.use_gpu:
             runs_in += ", no GPU"

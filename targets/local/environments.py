@@ -48,6 +48,14 @@ class Software:
     lines: list[str] = field(default_factory=list)  # before the job's own
 
 
+def asks_for_image(environment: Environment | None) -> bool:
+    """Whether a person asks for an image: not one of the table, which stand for a Python that is made here."""
+    if environment is None or environment.image is None or environment.prelude:
+        return False
+    table = images.python_image(environment.python, environment.installer) if environment.python else None
+    return commands.flat(environment.image) != table
+
+
 def system_packages(environment: Environment) -> list[str]:
     """The packages that a person asks for: without those that bring Python into a CUDA image."""
     brought = images.CUDA_PACKAGES if environment.prelude else ()
@@ -79,7 +87,7 @@ class Environments:
         # A Python that is made here needs no lines that bring one into an image.
         job = job.replace(environment=environment.replace(apt=NOTHING, prelude=NOTHING))
         if not environment.python:
-            return Software(_without_installer(job))
+            return Software(job)  # an image's own Python is not here: what installs does so with this machine's
         if environment.installer == "uv":
             return _with_uv(job, environment)
         if environment.installer == "conda" and shutil.which("conda") is None:
@@ -122,6 +130,7 @@ class Environments:
         base = self.state.shared("environments", digest)
         complete = os.path.join(base, _COMPLETE)
         if os.path.exists(complete):
+            os.utime(complete)  # it is in use: `headrace runs clean` looks at this
             return base
         held = None
         while held is None:  # another job, or another run, makes it

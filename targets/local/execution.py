@@ -219,7 +219,10 @@ def _plan(
     options: Options,
     sink: Sink,
 ) -> Plan | None:
-    changed = changed_paths(root, options.event, options.tag, options.base, values.git["default_branch"])
+    commit, default = values.git["commit"], values.git["default_branch"]
+    changed = changed_paths(root, commit, options.event, options.tag, options.base, default)
+    if changed is not None and options.dirty:
+        changed += snapshot.uncommitted(root)
     plan = expand(project, pipeline, values, parameters, changed)
     if not (options.jobs or options.since or options.leg):
         return plan
@@ -259,6 +262,8 @@ def _ready(
     session.builder = (
         containers.find(options.engine, builder=True) if "build" in kinds and not options.skip_builds else None
     )
+    if options.engine not in ("auto", "none") and kinds and session.engine is None and session.builder is None:
+        sink.report(codes.NO_ENGINE, f"--engine {options.engine}: it is not installed, or it does not answer")
     preflight.check(plan, session, options.skip_builds)
     if sink.failed or (options.strict and sink.count("warning")):
         return None

@@ -176,6 +176,30 @@ def sweep(state: State) -> list[str]:
     return swept
 
 
+def clean(state: State, older_than: float) -> tuple[int, int]:
+    """Remove the records of this repository's runs that ended more than `older_than` seconds ago, and all results and
+    environments that no run looked at since. Gives how many runs, and how many results and environments."""
+    limit = time.time() - older_than
+    gone = 0
+    for one in runs(state):
+        ended = records.seconds_of(one["ended"]) or records.seconds_of(one["started"])
+        if one["status"] != records.RUNNING and ended < limit:
+            shutil.rmtree(state.run(one["id"]), ignore_errors=True)
+            gone += 1
+    unused = [*_stale(state.shared("results"), "*/*/result.json", limit)]
+    unused += _stale(state.shared("environments"), "*/.headrace-complete", limit)
+    for folder in unused:
+        shutil.rmtree(folder, ignore_errors=True)
+    return gone, len(unused)
+
+
+def _stale(root: str, pattern: str, limit: float) -> list[str]:
+    from glob import escape, glob
+
+    marks = glob(os.path.join(escape(root), pattern))
+    return [os.path.dirname(mark) for mark in marks if os.stat(mark).st_mtime < limit]
+
+
 def last_seconds(state: State, name: str) -> dict[str, float]:
     """How long each instance of a pipeline took when it last ran."""
     found: dict[str, float] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler.diagnostics import WARNING
 from compiler.ir import BuildImage, Environment, Job
 from targets.local import codes, pythons
-from targets.local.environments import system_packages
+from targets.local.environments import asks_for_image, system_packages
 from targets.local.machine import MIB, Machine, this_platform, wish
 from targets.local.outcome import Problem
 from targets.local.plan import JOB, Instance, Plan
@@ -99,12 +99,7 @@ def _check_secrets(job: Job, session: Session) -> None:
 def _check_environment(job: Job, session: Session) -> None:
     environment = job.environment
     platform = job.platform or (environment.platform if isinstance(environment, Environment) else None)
-    in_container = (
-        session.engine is not None
-        and isinstance(environment, Environment)
-        and environment.image is not None
-        and not environment.python
-    )
+    in_container = session.engine is not None and isinstance(environment, Environment) and asks_for_image(environment)
     if platform is not None and platform != this_platform() and not in_container:
         message = f'"{job.name}" is for {platform}, and this machine is {this_platform()}'
         session.report(Problem(codes.NO_ENGINE, message, job.origin, "platform"))
@@ -121,7 +116,7 @@ def _check_environment(job: Job, session: Session) -> None:
         packages = " ".join(system_packages(environment))
         message = f"{name} wants the system packages {packages}: they are not installed by a local run"
         session.report(Problem(codes.PACKAGES_NOT_INSTALLED, message, environment.origin or job.origin))
-    if environment.image is not None and not environment.python:
+    if asks_for_image(environment):
         message = f"{name} is an image: its jobs run on this machine itself, since there is no container engine"
         session.report(Problem(codes.IMAGE_NOT_USED, message, environment.origin or job.origin))
     _check_installer(environment, name, job, session)
@@ -147,7 +142,6 @@ def wants_engine(plan: Plan, out: set[str]) -> set[str]:
         environment = one.job.environment
         if isinstance(one.job.action, BuildImage):
             kinds.add("build")
-        in_image = isinstance(environment, Environment) and environment.image is not None and not environment.python
-        if one.job.sidecars or in_image:
+        if one.job.sidecars or (isinstance(environment, Environment) and asks_for_image(environment)):
             kinds.add("run")
     return kinds

@@ -74,20 +74,23 @@ def _repository_path(remote: str | None) -> str:
     return (rest if separator else path).strip("/").removesuffix(".git")
 
 
-def changed_paths(root: str, event: str, tag: str, base: str | None, default: str) -> tuple[str, ...] | None:
+def changed_paths(
+    root: str, commit: str, event: str, tag: str, base: str | None, default: str
+) -> tuple[str, ...] | None:
     """What `changed` looks at: against the merge base on a change request, the commit before on a push; else None."""
+    head = commit or "HEAD"
     if not is_repository(root) or event not in ("push", "change_request") or tag:
         return None
-    against = base or (f"origin/{default}" if event == "change_request" else "HEAD^")
+    against = base or (f"origin/{default}" if event == "change_request" else head + "^")
     if event == "change_request":
-        found = _asked(root, "merge-base", "HEAD", against) or (
-            _asked(root, "merge-base", "HEAD", default) if not base else ""
+        found = _asked(root, "merge-base", head, against) or (
+            _asked(root, "merge-base", head, default) if not base else ""
         )
     else:
         found = _asked(root, "rev-parse", "--verify", "--quiet", against + "^{commit}")
     if not found:
         return None
-    listed = git(root, "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", found, "HEAD", "--")
+    listed = git(root, "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", found, head, "--")
     return tuple(path.decode("utf-8", "surrogateescape") for path in listed.split(b"\0") if path)
 
 

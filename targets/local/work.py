@@ -11,7 +11,7 @@ from zlib import crc32
 from compiler.ir import BuildImage, Deploy, Environment, Job, Ref, Script, Support
 from targets import commands, runners
 from targets.local import codes, deployment, outputs, process, variables
-from targets.local.environments import NotMadeError, Software, system_packages
+from targets.local.environments import NotMadeError, Software, asks_for_image, system_packages
 from targets.local.images import ImageError, build
 from targets.local.log import Log
 from targets.local.machine import Share
@@ -366,8 +366,9 @@ class _Attempt:
     def _container(self) -> str | None:
         """The image in which the job runs here; None where it runs on this machine."""
         environment = self.job.environment
-        if not isinstance(environment, Environment) or environment.image is None or environment.python:
+        if not isinstance(environment, Environment) or not asks_for_image(environment):
             return None
+        assert environment.image is not None
         image = self._text(environment.image)
         if self.session.engine is None:
             self.session.say_once(
