@@ -80,6 +80,13 @@ def test_what_may_fail_does_not_hold_up(tmp_path: Path) -> None:
     assert done.status == "succeeded"
 
 
+def test_what_may_fail_warns(tmp_path: Path) -> None:
+    here = place(tmp_path, '  a: {run: "true", outputs: [x], allow_failure: true}\n')
+    done = here.run()
+    assert done.status == "succeeded"
+    assert [(one.code.name, one.severity) for one in done.sink.diagnostics] == [("local-missing-output", "warning")]
+
+
 def test_a_need_that_is_ruled_out_takes_its_dependents_with_it_unless_optional(tmp_path: Path) -> None:
     here = place(
         tmp_path,

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from compiler import graph
+from compiler.diagnostics import WARNING
 from compiler.ir import BuildImage, Environment, Job
 from targets.local import codes, images, locks
 from targets.local.environments import asks_for_image, describe
@@ -227,7 +228,7 @@ class Engine:
         outcome.started = outcome.started or time.time()
         self.outcomes[one.id] = outcome
         for problem in outcome.problems:
-            self.session.report(problem)
+            self.session.report(problem, WARNING if outcome.allowed else None)
         if one.kind == JOB:
             self.history.job(one, outcome, self.keys.get(one.id))
             if outcome.status == SUCCEEDED and one.id in self.keys and not outcome.cached:
