@@ -115,8 +115,8 @@ def test_legs_join_and_what_they_share_is_kept_apart(tmp_path: Path) -> None:
     arrive(made["best"], there, tars)
     found = sorted(str(path.relative_to(there)) for path in there.rglob("*") if path.is_file())
     assert [name for name in found if not name.startswith(".headrace")] == [
-        "metrics.json/fold=0/metrics.json",
-        "metrics.json/fold=1/metrics.json",
+        "metrics.json/fold=0",
+        "metrics.json/fold=1",
         "models/0",
         "models/1",
         "plots/fold=0/a.png",

@@ -108,18 +108,8 @@ def _metrics(output: Artifact, leg: Leg) -> Text:
         known = isinstance(piece, Ref) and piece.kind == "matrix" and piece.name in values
         path.append(values[piece.name] if isinstance(piece, Ref) and known else piece)
     if output.per_leg and leg:
-        path += ["/", label(leg), "/", *_base(path)]
+        path += ["/", label(leg)]
     return tuple(path)
-
-
-def _base(path: list[str | Ref]) -> list[str | Ref]:
-    """The last part of a path."""
-    for at in range(len(path) - 1, -1, -1):
-        piece = path[at]
-        if isinstance(piece, str) and "/" in piece:
-            tail = piece.rpartition("/")[2]
-            return [*([tail] if tail else []), *path[at + 1 :]]
-    return path[:]
 
 
 def _with_check(pipeline: Pipeline) -> Pipeline:

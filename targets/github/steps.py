@@ -398,15 +398,19 @@ def inputs(workflow: Workflow, job: Job) -> list[Step]:
     if not givers:
         return []
     patterns = list(dict.fromkeys(p for need in givers for p in workflow.artifact_patterns(need.job)))
-    lacking = any(need.optional or workflow.by_name[need.job].allow_failure for need in givers)
+    lacking = job.run_on in ("failure", "always") or any(
+        need.optional or workflow.by_name[need.job].allow_failure for need in givers
+    )
     options: dict[str, Any]
     if len(patterns) == 1 and "*" not in patterns[0] and not lacking:
         options = {"name": patterns[0], "path": f"{IN}/{workflow.artifact_ids[workflow.original[givers[0].job]]}"}
     else:
         pattern = patterns[0] if len(patterns) == 1 else "{" + ",".join(patterns) + "}"
         options = {"pattern": pattern, "path": IN}
-    unpack = 'tar -xof "$part"' if not lacking else '[ ! -e "$part" ] || tar -xof "$part"'
-    lines = [f"for part in {IN}/*/{TAR}; do {unpack}; done"]
+    parts, unpack = f"{IN}/*/{TAR}", 'tar -xof "$part"'
+    if lacking:  # what a pattern matches alone gets no folder: https://github.com/actions/download-artifact/issues/419
+        parts, unpack = f"{IN}/{TAR} {parts}", '[ ! -e "$part" ] || tar -xof "$part"'
+    lines = [f"for part in {parts}; do {unpack}; done"]
     if any(_store(workflow, output) for need in givers for output in workflow.by_name[need.job].outputs):
         workflow.scripts["store"] = None
         lines.append(f"for reference in {REFERENCES}/*.json; do")
@@ -499,9 +503,8 @@ def _staged(workflow: Workflow, job: Job, members: list[str]) -> list[str]:
     for output in job.outputs:
         if isinstance(output, Artifact) and output.per_leg:
             path = commands.word(output.path)
-            there = f"{STAGE}/{path}/{folder}"
-            lines.append(f"mkdir -p {there}")
-            lines.append(f"if [ -d {path} ]; then cp -RPp {path}/. {there}/; else cp -Pp {path} {there}/; fi")
+            lines.append(f"mkdir -p {STAGE}/{path}")
+            lines.append(f"cp -RPp {path} {STAGE}/{path}/{folder}")
     return lines
 
 

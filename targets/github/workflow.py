@@ -320,7 +320,7 @@ class Workflow:
             return [base]
         told = self.legs[original]
         found = legs(job.matrix)
-        if len(found) == len(told.slugs):
+        if len(found) == len(told.slugs) > 1:
             return [f"{base}.*"]
         return [f"{base}.{told.slugs[leg]}" for leg in found]
 
