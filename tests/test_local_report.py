@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+
+import pytest
 
 from targets.local.history import find
 from targets.local.report import bars, drawing, render
@@ -104,3 +108,41 @@ def test_the_command_writes_it(tmp_path: Path) -> None:
     assert place.call("runs", "report", "last", "--output", "r.html").stdout == "r.html\n"
     Page((place.folder / "r.html").read_text(encoding="utf-8"))
     assert place.call("runs", "report", "last", "--output", "no/such/folder.html").returncode == 1
+
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_a_real_browser_shows_it(tmp_path: Path) -> None:
+    """The browser's own tree after loading: everything is there, nothing was blocked, and nothing ran."""
+    _, text = made(tmp_path)
+    file = tmp_path / "report.html"
+    file.write_text(text, encoding="utf-8")
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path}/profile",
+        "--enable-logging=stderr",
+    ]
+    shown = subprocess.run(
+        [str(CHROMIUM), *options, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=120
+    )
+    assert shown.returncode == 0, shown.stderr[-2000:]
+    assert "CONSOLE" not in shown.stderr
+    page = Page(shown.stdout)
+    assert {"gantt", "graph", "metrics", "logs", "artifacts"} <= page.ids
+    assert "script" not in page.tags
+    assert page.tags.count("rect") == 4
+    picture = tmp_path / "report.png"
+    subprocess.run(
+        [str(CHROMIUM), *options, "--window-size=1200,1600", f"--screenshot={picture}", file.as_uri()],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    assert picture.stat().st_size > 20_000
