@@ -223,9 +223,12 @@ def _stored(scope: Scope, output: Artifact, job: Job) -> dict[str, Any] | None:
     store = scope.stores.get(str(output.store))
     if store is None or store.kind == "ci":
         return None
-    path = "".join(piece if isinstance(piece, str) else scope.simple(piece) for piece in output.path)
+    alone = only(job)
+    path = scope.inline(output.path, job, dict(alone))
     version = "{{" + scope.fact("commit") + "}}"
-    leg = "/{{inputs.parameters.leg}}" if output.per_leg and is_loop(job) else ""
+    leg = ""
+    if output.per_leg and job.matrix is not None:
+        leg = "/" + label(alone) if alone else "/{{inputs.parameters.leg}}"
     return location(scope, store, f"{path}{leg}/{version}.tgz", job)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler import images as known_images
 from compiler.ir import BuildImage, Call, ChangedFiles, Deploy, Environment, Exec, Ref, Script
-from compiler.matrix import axes
+from compiler.matrix import axes, legs
 from targets import commands, runtime
 from targets.argo import artifacts, codes, pods, spelling
 from targets.argo.scope import ROOT
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 def template(scope: Scope, job: Job, name: str, jobs: dict[str, Job]) -> dict[str, Any]:
     """The template that runs one leg of a job."""
+    for value in dict.fromkeys(value for leg in legs(job.matrix) for _, value in leg if spelling.has_braces(value)):
+        scope.refuse_braces(value, job)
     if isinstance(job.action, BuildImage):
         from targets.argo import builds
 

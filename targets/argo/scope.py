@@ -42,14 +42,14 @@ class Names:
 
     def __init__(self, pipeline: Pipeline, jobs: Iterable[Job]) -> None:
         self.workflow = spelling.short(pipeline.name, 50)  # Argo adds 5 characters and a dash to a run's name
-        self.jobs = names.unique((job.name for job in jobs), spelling.legal, spelling.LONGEST)
+        self.jobs = names.unique((job.name for job in jobs), spelling.legal_task, spelling.LONGEST)
         self.taken = {name.lower() for name in self.jobs.values()}
         self.added: dict[str, str] = {}
 
     def add(self, wanted: str) -> str:
         """The name of something that the compiler adds: the same for the same wish."""
         if wanted not in self.added:
-            made = spelling.short(wanted, spelling.LONGEST - 4)
+            made = spelling.short(spelling.legal_task(wanted), spelling.LONGEST - 4)
             if made in self.taken:
                 made = names.fresh(made, self.taken)
             self.added[wanted] = made

@@ -30,6 +30,12 @@ def legal(name: str) -> str:
     return _ILLEGAL.sub("-", name.lower()).strip("-") or "x"
 
 
+def legal_task(name: str) -> str:
+    """Where `depends` stands, tasks don't begin with a digit: it is read as an expression."""
+    made = legal(name)
+    return f"x-{made}" if made[0].isdigit() else made
+
+
 def short(name: str, limit: int = LONGEST) -> str:
     """A DNS-1123 label of at most `limit` characters for one name by itself."""
     from targets.names import unique
