@@ -138,9 +138,10 @@ def emitted(case: Case, name: str) -> Output:
 REFUSED = {
     "gitlab": {"cache-store", "cluster-secrets", "permissions", "platform", "pool", "volumes"},
     "github": {
-        "azure", "cache-store", "cluster-secrets", "datasets", "disks", "pool", "retry-runner", "service-accounts", "volumes",
+        "azure", "cache-store", "cluster-secrets", "datasets", "disks", "parameter-braces", "pool", "retry-runner",
+        "service-accounts", "volumes",
     },
-    "argo": {"parameter-braces", "permissions", "vault"},
+    "argo": {"matrix-braces", "parameter-braces", "permissions", "vault"},
 }  # fmt: skip
 
 
