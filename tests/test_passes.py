@@ -407,6 +407,8 @@ def test_a_job_may_read_what_it_writes(lowered: Bench) -> None:
         ("{job: m, legs: same}", ["bad-legs"]),
         ("{job: m, legs: all}", []),
         ("nobody", ["unknown-job"]),
+        ("plain, {job: plain, optional: true}", ["duplicate-name"]),
+        ("{job: m, legs: {f: 0}}, {job: m, legs: {f: 1}}", ["duplicate-name"]),
     ],
 )
 def test_the_legs_that_a_need_picks(lowered: Bench, need: str, codes: list[str]) -> None:
@@ -424,6 +426,7 @@ def test_the_legs_that_a_need_picks(lowered: Bench, need: str, codes: list[str])
         ("{f: [0], g: [0], include: [{f: 1}]}", ["empty-matrix"]),
         ("{f: [0, 1], exclude: [{f: 2}]}", ["bad-legs"]),
         ("{f: [0, 1], exclude: [{g: 2}]}", ["unknown-axis"]),
+        ("{f: [0], include: [{f: 1, g: 1}]}", ["unknown-axis"]),
         ("{include: [{f: 0, g: 1}]}", []),
     ],
 )
@@ -614,7 +617,7 @@ jobs:
 """
     )
     a, b = found.job("a-gate").action, found.job("b-gate").action
-    assert isinstance(a, ir.Support)
+    assert spelled(b.arguments)[:2] == ["b/m.json/f=0", "b/m.json/f=1"]
     assert isinstance(b, ir.Support)
     assert spelled(a.arguments)[:2] == ["m/<parameters.p>/0.json", "m/<parameters.p>/1.json"]
     assert spelled(b.arguments)[:2] == ["b/m.json/f=0/m.json", "b/m.json/f=1/m.json"]
@@ -677,7 +680,14 @@ pipelines: {one: {on: [push], env: {B: pipeline, C: pipeline}, jobs: [a]}}
         ("{one: {on: [push], parameters: {r: {required: true, default: x}}, jobs: [a]}}", []),
         ("{one: {on: [push], jobs: [a], parameters: {r-s: {}, r_s: {}}}}", ["name-collision"]),
         ("{one: {on: [push], jobs: []}}", ["nothing-to-do"]),
-        ("{one: {on: [push], jobs: [gone]}}", ["unknown-job", "nothing-to-do"]),
+        ("{one: {on: [push], jobs: [gone]}}", ["unknown-job"]),
+        ("{one: {on: [push], jobs: [a, {a: {run: y}}]}}", ["duplicate-name"]),
+        ("{one: {on: [push], jobs: [{b: {run: y}}, {b: {run: z}}]}}", ["duplicate-name"]),
+        ("{one: {on: [push], jobs: [a, {b: {run: y, needs: [a]}}]}}", ["unknown-job"]),
+        ("{one: {on: [push], jobs: [a], concurrency: {group: '{{ parameters.gone }}'}}}", ["unknown-parameter"]),
+        ("{one: {on: [push], jobs: [a], concurrency: {group: '{{ matrix.n }}'}}}", ["unknown-axis"]),
+        ("{one: {on: [push], jobs: [a], concurrency: {group: '{{ git.branch }}-{{ parameters.n }}'}}}", []),
+        ("{one: {on: [push], jobs: [a], concurrency: {group: '{{ parameters.own }}'}}, two: {on: [push], parameters: {own: {}}, jobs: [a]}}", ["unknown-parameter"]),
         ("{one: {on: {schedule: {cron: '0 1 * * *', parameters: {n: 3}}}, jobs: [a]}}", []),
         ("{one: {on: {schedule: {cron: '0 1 * * *', parameters: {n: 4}}}, jobs: [a]}}", ["wrong-default"]),
         ("{one: {on: {schedule: {cron: '0 1 * * *', parameters: {m: 4}}}, jobs: [a]}}", ["unknown-parameter"]),
@@ -786,3 +796,20 @@ def test_a_push_means_what_it_names() -> None:
     assert _whole(OnPush(tags=("v*",))).branches is not NOTHING
     assert _whole(OnPush(branches=("main",))).tags is not NOTHING
     assert _whole(OnPush(paths=("src/**",))).branches is NOTHING
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "line"),
+    [
+        ("jobs: {a: {run: x, resume: {paths: [c], store: gone}}}", "unknown-store", 3),
+        ("jobs: {a: {run: x}}\ntargets: {github: {store: gone}}", "unknown-store", 4),
+        ("jobs: {a: {build: {context: ., publish: {identity: gone}}}}", "unknown-identity", 3),
+        ("environments: {e: {build: {}, publish: {identity: gone}}}\njobs: {a: {run: x}}", "unknown-identity", 3),
+        ("jobs: {a: {run: x, environment: {image: x, credentials: gone}}}", "unknown-secret", 3),
+        ("services: {s: {environment: {image: x}, port: 1, secrets: [GONE]}}", "unknown-secret", 3),
+        ("services: {s: {environment: {build: {secrets: [GONE]}}, port: 1}}", "unknown-secret", 3),
+    ],
+)
+def test_names_outside_of_jobs_name_something(lowered: Bench, text: str, name: str, line: int) -> None:
+    found = [one for one in lowered(text).found if one.severity == "error"]
+    assert [(one.code.name, one.span and one.span.begin.line) for one in found] == [(name, line)]
