@@ -813,3 +813,22 @@ def test_a_push_means_what_it_names() -> None:
 def test_names_outside_of_jobs_name_something(lowered: Bench, text: str, name: str, line: int) -> None:
     found = [one for one in lowered(text).found if one.severity == "error"]
     assert [(one.code.name, one.span and one.span.begin.line) for one in found] == [(name, line)]
+
+
+def test_environments_in_place_are_built_too(lowered: Bench) -> None:
+    found = lowered("jobs: {a: {run: x, environment: {build: {context: docker}}}}")
+    assert found.codes() == []
+    assert found.needs("a") == ["build-a"]
+    found = lowered("services: {s: {environment: {build: {context: .}}, port: 1}}")
+    assert found.codes() == []
+    assert found.names() == ["build-s", "smoke-s"]
+
+
+def test_two_environments_of_one_name_are_not_one(lowered: Bench) -> None:
+    found = lowered(
+        """
+environments: {a: {build: {context: one}}}
+jobs: {a: {run: x, environment: {build: {context: two}}}, b: {run: x, environment: a}}
+"""
+    )
+    assert found.codes() == ["duplicate-name"]

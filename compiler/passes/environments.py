@@ -20,7 +20,7 @@ from compiler.ir import (
     Project,
     Ref,
 )
-from compiler.passes.context import Context, over_groups
+from compiler.passes.context import Context, labels, over_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,15 +71,20 @@ def _with_builds(
         if environment is None or environment.build is None or environment.name is None or environment.name in have:
             continue
         name = build_name(environment.name)
-        if name not in taken:
-            builds.setdefault(name, _build_job(environment))
-        else:
+        if name in taken:
             context.sink.report(
                 codes.DUPLICATE_NAME,
                 f'"{name}" is the job that builds the environment "{environment.name}"',
                 taken[name].origin,
                 help="give this job another name, or let it build that environment: `environment` beside `build`",
             )
+            continue
+        made = _build_job(environment)
+        other = builds.setdefault(name, made)
+        if other != made:
+            message = f'"{name}" would build two environments: one in place takes the name of whose it is'
+            first = labels((other.origin, "the other one is here"))
+            context.sink.report(codes.DUPLICATE_NAME, message, environment.origin, labels=first)
     return (*jobs, *builds.values()) if builds else jobs
 
 

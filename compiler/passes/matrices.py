@@ -46,6 +46,11 @@ def _check_legs(job: Job, context: Context) -> None:
             message = f"an included leg is a whole leg: {', '.join(missing)} is missing"
             context.sink.report(codes.EMPTY_MATRIX, message, at, field="include")
     names = {name for name, _ in job.matrix.axes}
+    for name in axes(job.matrix) if names else ():
+        if name not in names:
+            message = f'no other leg has the axis "{name}", and a hole for it would be empty there'
+            advice = f'make "{name}" an axis, or give it to no leg'
+            context.sink.report(codes.UNKNOWN_AXIS, message, at, field="include", help=advice)
     for excluded in job.matrix.exclude:
         for name, value in excluded:
             if name not in names:

@@ -8,6 +8,7 @@ from compiler.ir import (
     Call,
     Compare,
     Job,
+    Node,
     OnCall,
     OnChangeRequest,
     OnManual,
@@ -21,7 +22,7 @@ from compiler.ir import (
     Truth,
     walk,
 )
-from compiler.passes.context import Context
+from compiler.passes.context import Context, labels
 from compiler.passes.defaults import united
 from compiler.passes.gates import parameter_variable
 
@@ -62,8 +63,10 @@ def _picked(pipeline: Pipeline, pool: dict[str, Job], needs: dict[str, list[str]
 
 
 def _assembled(pipeline: Pipeline, jobs: tuple[Job, ...], project: Project, context: Context) -> Pipeline:
-    if not jobs:
-        context.sink.report(codes.NOTHING_TO_DO, f'the pipeline "{pipeline.name}" has no job', pipeline.origin)
+    jobs = _distinct(pipeline, jobs, context)
+    if not jobs and not context.sink.failed:  # after an error there may be jobs that could not be read
+        what = f'the pipeline "{pipeline.name}"' if project.pipelines else "the manifest"
+        context.sink.report(codes.NOTHING_TO_DO, f"{what} has no job", pipeline.origin or project.origin)
     own = {parameter.name for parameter in pipeline.parameters}
     inherited = tuple(parameter for parameter in project.parameters if parameter.name not in own)
     parameters = (*inherited, *pipeline.parameters)
@@ -73,6 +76,18 @@ def _assembled(pipeline: Pipeline, jobs: tuple[Job, ...], project: Project, cont
     shared = united(project.env, pipeline.env)
     jobs = tuple(job.replace(env=united(shared, job.env)) if shared else job for job in jobs)
     return pipeline.replace(jobs=jobs, members=NOTHING, parameters=parameters, triggers=triggers, env=shared)
+
+
+def _distinct(pipeline: Pipeline, jobs: tuple[Job, ...], context: Context) -> tuple[Job, ...]:
+    """Each name once: a pipeline's own jobs beside those that it takes from the pool."""
+    kept: dict[str, Job] = {}
+    for job in jobs:
+        other = kept.setdefault(job.name, job)
+        if other is not job:
+            message = f'two jobs of "{pipeline.name}" are named "{job.name}"'
+            first = labels((other.origin, "the other one is here"))
+            context.sink.report(codes.DUPLICATE_NAME, message, job.origin or pipeline.origin, labels=first)
+    return tuple(kept.values())
 
 
 def _whole(trigger: Trigger) -> Trigger:
@@ -121,10 +136,15 @@ def _check_foreign(pipelines: list[Pipeline], context: Context) -> None:
                 if name in foreign:
                     what = f'a parameter of "{pipeline.name}", which runs "{job.name}"'
                     context.unknown(codes.UNKNOWN_PARAMETER, what, name, known, job.origin)
+        if pipeline.concurrency is not None:
+            at = pipeline.concurrency.origin or pipeline.origin
+            for name in foreign.intersection(_parameters_in(pipeline.concurrency)):
+                what = f'a parameter of "{pipeline.name}"'
+                context.unknown(codes.UNKNOWN_PARAMETER, what, name, known, at, "group")
 
 
-def _parameters_in(job: Job) -> Iterator[str]:
-    for node in walk(job):
+def _parameters_in(root: Node) -> Iterator[str]:
+    for node in walk(root):
         if isinstance(node, Ref) and node.kind == "parameters":
             yield node.name
         elif isinstance(node, (Compare, Truth)) and node.subject.startswith("parameters."):

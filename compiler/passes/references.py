@@ -1,15 +1,19 @@
-"""Every name in a job names something: needs, datasets, secrets, identities, stores, and the holes in its text."""
+"""Every name names something: needs, datasets, secrets, identities, stores, and the holes in text."""
 
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Artifact, BuildImage, Identity, Job, Node, Project, Ref, walk
+from compiler.ir import Artifact, BuildImage, Environment, Job, Need, Node, Project, Publish, Ref, walk
 from compiler.matrix import axes
-from compiler.passes.context import Context, over_groups
+from compiler.passes.context import Context, labels, over_groups
+from compiler.passes.environments import builders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from compiler.ir import SecretUse
+    from compiler.source import Origin
 
 GIT_FIELDS = ("commit", "short", "branch", "tag", "ref", "default_branch", "repository", "event")
 RUN_FIELDS = ("id", "attempt", "url")
@@ -19,8 +23,15 @@ PROJECT_FIELDS = ("name", "version")
 def check_references(project: Project, context: Context) -> Project:
     names = _Names(project)
     project = over_groups(project, lambda jobs: _checked(jobs, names, context))
-    _check_secrets(project, names, context)
-    _check_project(project, names, context)
+    for environment in project.environments:
+        _check_environment(environment, names, context)
+    for service in project.services:
+        _check_uses(service.secrets, service.origin, names, context)
+        if isinstance(service.environment, Environment):
+            _check_environment(service.environment, names, context)
+    _check_datasets(project, names, context)
+    _check_stores(project, names, context)
+    _check_texts(project, names, context)
     return project
 
 
@@ -28,11 +39,14 @@ class _Names:
     """What a project's names stand for."""
 
     def __init__(self, project: Project) -> None:
+        self.jobs = {job.name for job in project.jobs}  # the pool
         self.datasets = {dataset.name for dataset in project.datasets}
         self.secrets = {secret.name for secret in project.secrets}
         self.stores = {store.name for store in project.stores} | {"ci"}
         self.identities = {identity.name: identity for identity in project.identities}
         self.environments = {environment.name for environment in project.environments if environment.build is not None}
+        for jobs in (project.jobs, *(pipeline.jobs for pipeline in project.pipelines)):
+            self.environments |= builders(jobs).keys()  # those that jobs and services have in place, too
         self.parameters = {parameter.name: parameter for parameter in project.parameters}
         for pipeline in project.pipelines:
             self.parameters |= {parameter.name: parameter for parameter in pipeline.parameters}
@@ -45,46 +59,85 @@ def _checked(jobs: tuple[Job, ...], names: _Names, context: Context) -> tuple[Jo
 
 def _checked_job(job: Job, by_name: Mapping[str, Job], names: _Names, context: Context) -> Job:
     changes: dict[str, object] = {}
-    if any(need.job not in by_name for need in job.needs):
-        for need in job.needs:
-            if need.job not in by_name:
-                context.unknown(
-                    codes.UNKNOWN_JOB, "a job of this manifest", need.job, by_name, need.origin or job.origin
-                )
-        changes["needs"] = tuple(need for need in job.needs if need.job in by_name)
+    if any(need.job not in by_name for need in job.needs) or len({need.job for need in job.needs}) < len(job.needs):
+        changes["needs"] = _known_needs(job, by_name, names, context)
     for dataset in job.datasets:
         if dataset not in names.datasets:
             what = "a dataset of this manifest"
             context.unknown(codes.UNKNOWN_DATASET, what, dataset, names.datasets, job.origin, "datasets")
     if isinstance(job.identity, str):
-        identity: Identity | None = names.identities.get(job.identity)
-        if identity is None:
-            what = "an identity of this manifest"
-            context.unknown(codes.UNKNOWN_IDENTITY, what, job.identity, names.identities, job.origin, "identity")
-        changes["identity"] = identity
+        changes["identity"] = names.identities.get(job.identity)
+        _check_identity(job.identity, job.origin, names, context)
     for output in job.outputs:
-        store = output.store if isinstance(output, Artifact) else None
-        if store is not None and store not in names.stores:
-            context.unknown(
-                codes.UNKNOWN_STORE, "a store of this manifest", store, names.stores, output.origin or job.origin
-            )
-    if job.cache is not None and job.cache.store is not None and job.cache.store not in names.stores:
-        context.unknown(
-            codes.UNKNOWN_STORE, "a store of this manifest", job.cache.store, names.stores, job.cache.origin
+        _check_store(
+            output.store if isinstance(output, Artifact) else None, output.origin or job.origin, names, context
         )
-    _check_uses(job, names, context)
+    for kept in (job.cache, job.resume):
+        if kept is not None:
+            _check_store(kept.store, kept.origin or job.origin, names, context)
+    _check_uses(job.secrets, job.origin, names, context)
+    if isinstance(job.action, BuildImage):
+        _check_uses(job.action.build.secrets, job.origin, names, context)
+        _check_publish(job.action.publish, names, context)
+    if isinstance(job.environment, Environment):
+        _check_environment(job.environment, names, context)
     _check_holes(job, names, context)
     return job.replace(**changes) if changes else job
 
 
-def _check_uses(job: Job, names: _Names, context: Context) -> None:
-    uses = list(job.secrets)
-    if isinstance(job.action, BuildImage):
-        uses.extend(job.action.build.secrets)
+def _known_needs(job: Job, by_name: Mapping[str, Job], names: _Names, context: Context) -> tuple[Need, ...]:
+    """A job's needs without those that are not there, each job once."""
+    kept: dict[str, Need] = {}
+    for need in job.needs:
+        at = need.origin or job.origin
+        if need.job in kept:
+            first = labels((kept[need.job].origin, "first here"))
+            message = f'"{job.name}" needs "{need.job}" twice'
+            context.sink.report(codes.DUPLICATE_NAME, message, at, labels=first, help="say all of it in one need")
+        elif need.job in by_name:
+            kept[need.job] = need
+        elif need.job in names.jobs:
+            message = f'"{need.job}" is not among the pipeline\'s own jobs, which "{job.name}" is written with'
+            advice = f'move "{job.name}" to the manifest\'s `jobs`, and name it in the pipeline'
+            context.sink.report(codes.UNKNOWN_JOB, message, at, help=advice)
+        else:
+            context.unknown(codes.UNKNOWN_JOB, "a job of this manifest", need.job, by_name, at)
+    return tuple(kept.values())
+
+
+def _check_store(
+    store: str | None, at: Origin | None, names: _Names, context: Context, field: str | None = "store"
+) -> None:
+    if store is not None and store not in names.stores:
+        context.unknown(codes.UNKNOWN_STORE, "a store of this manifest", store, names.stores, at, field)
+
+
+def _check_identity(identity: str | None, at: Origin | None, names: _Names, context: Context) -> None:
+    if identity is not None and identity not in names.identities:
+        what = "an identity of this manifest"
+        context.unknown(codes.UNKNOWN_IDENTITY, what, identity, names.identities, at, "identity")
+
+
+def _check_publish(publish: Publish | None, names: _Names, context: Context) -> None:
+    if publish is not None:
+        _check_identity(publish.identity, publish.origin, names, context)
+
+
+def _check_uses(uses: Iterable[SecretUse], at: Origin | None, names: _Names, context: Context) -> None:
     for use in uses:
         if use.secret not in names.secrets:
             what = "a secret of this manifest"
-            context.unknown(codes.UNKNOWN_SECRET, what, use.secret, names.secrets, use.origin or job.origin)
+            context.unknown(codes.UNKNOWN_SECRET, what, use.secret, names.secrets, use.origin or at)
+
+
+def _check_environment(environment: Environment, names: _Names, context: Context) -> None:
+    at = environment.origin
+    if environment.credentials is not None and environment.credentials not in names.secrets:
+        what = "a secret of this manifest"
+        context.unknown(codes.UNKNOWN_SECRET, what, environment.credentials, names.secrets, at, "credentials")
+    if environment.build is not None:
+        _check_uses(environment.build.secrets, at, names, context)
+    _check_publish(environment.publish, names, context)
 
 
 def _check_holes(job: Job, names: _Names, context: Context) -> None:
@@ -130,32 +183,30 @@ def _check_hole(ref: Ref, job: Job, names: _Names, context: Context) -> None:
             context.unknown(codes.BAD_HOLE, f'something that "{ref.kind}" has', ref.name, fields, at)
 
 
-def _check_secrets(project: Project, names: _Names, context: Context) -> None:
-    """Environments name secrets too."""
-    for environment in project.environments:
-        if environment.credentials is not None and environment.credentials not in names.secrets:
-            at, what = environment.origin, "a secret of this manifest"
-            context.unknown(codes.UNKNOWN_SECRET, what, environment.credentials, names.secrets, at, "credentials")
-
-
-def _check_project(project: Project, names: _Names, context: Context) -> None:
-    """Datasets and stores name things as well."""
-    jobs = {job.name for job in project.jobs}
-    for pipeline in project.pipelines:
-        jobs |= {job.name for job in pipeline.jobs}
+def _check_datasets(project: Project, names: _Names, context: Context) -> None:
+    jobs = names.jobs | {job.name for pipeline in project.pipelines for job in pipeline.jobs}
     for dataset in project.datasets:
         if dataset.produced_by is not None and dataset.produced_by not in jobs:
             what = "a job of this manifest"
             context.unknown(codes.UNKNOWN_JOB, what, dataset.produced_by, jobs, dataset.origin, "produced_by")
-        if dataset.store is not None and dataset.store not in names.stores:
-            what = "a store of this manifest"
-            context.unknown(codes.UNKNOWN_STORE, what, dataset.store, names.stores, dataset.origin, "store")
+        _check_store(dataset.store, dataset.origin, names, context)
+
+
+def _check_stores(project: Project, names: _Names, context: Context) -> None:
     for store in project.stores:
-        if store.identity is not None and store.identity not in names.identities:
-            what = "an identity of this manifest"
-            context.unknown(codes.UNKNOWN_IDENTITY, what, store.identity, names.identities, store.origin, "identity")
-    known: list[Node] = [*project.env, *(variable for pipeline in project.pipelines for variable in pipeline.env)]
-    for variable in known:
-        for node in walk(variable):
+        _check_identity(store.identity, store.origin, names, context)
+    for settings in project.settings:
+        _check_store(settings.store, settings.origin, names, context)
+
+
+def _check_texts(project: Project, names: _Names, context: Context) -> None:
+    """Holes outside of jobs, where there is no matrix and no sidecar."""
+    texts: list[tuple[str, Node]] = [("env", variable) for variable in project.env]
+    for pipeline in project.pipelines:
+        texts.extend(("env", variable) for variable in pipeline.env)
+        if pipeline.concurrency is not None:
+            texts.append(("concurrency", pipeline.concurrency))
+    for where, text in texts:
+        for node in walk(text):
             if isinstance(node, Ref):
-                _check_hole(node, Job(name="env", origin=variable.origin), names, context)
+                _check_hole(node, Job(name=where, origin=text.origin), names, context)

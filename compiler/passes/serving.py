@@ -298,9 +298,7 @@ class Lowering:
             at = use.origin or self.service.origin
             secret = by_name.get(use.secret)
             if secret is None:
-                what = "a secret of this manifest"
-                self.context.unknown(codes.UNKNOWN_SECRET, what, use.secret, by_name, at)
-                continue
+                continue  # references reports it
             if use.file is not None and not use.file.startswith("/"):
                 message = f'"{use.file}" is not an absolute path: a deployed service has no checkout'
                 self.context.sink.report(codes.BAD_PATH, message, at)
