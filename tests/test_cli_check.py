@@ -117,6 +117,12 @@ def test_fixes_that_bring_out_others_are_applied_as_well(capsys: pytest.CaptureF
     )
 
 
+def test_a_fix_may_bring_out_more_errors_than_there_were() -> None:
+    file = manifest("version: 1\nname: demo\njbos:\n  a: {run: x, timeout: soon, retry: {max: -1}, cache: 3}\n")
+    assert main(["check", "--fix"]) == 1
+    assert "\njobs:\n" in file.read_text()
+
+
 def test_what_has_no_fix_stays(capsys: pytest.CaptureFixture[str]) -> None:
     text = "version: 1\nname: demo\njobs:\n  a: {rnu: x, timeout: soon}\n"
     file = manifest(text)
@@ -145,7 +151,7 @@ def test_a_round_of_fixes_that_makes_it_worse_is_taken_back(monkeypatch: pytest.
                 self.sink.report(codes.UNKNOWN_KEY, "m", source, fix=Fix("worse", edit))
             else:
                 for message in ("1", "2"):
-                    self.sink.report(codes.UNKNOWN_KEY, message, source)
+                    self.sink.report(codes.YAML_SYNTAX, message, source)
 
     fix(Checked, sys.stderr)
     assert file.read_text() == "a: b\n"
