@@ -172,6 +172,14 @@ def lock_files(environment: Environment) -> list[str]:
     return [f"{folder}/{name}" if folder else name for name in _LOCKS[environment.installer]]
 
 
+def says_what_it_reads(job: Job) -> bool:
+    """Whether a job's inputs are all that counts for its content key.
+
+    Its datasets are inputs too, but they do not say what code it reads: without declared inputs all tracked files count.
+    """
+    return any(given.dataset is None for given in job.inputs)
+
+
 def _named_file(environment: Environment) -> str:
     """The lock as the installer's folder sees it."""
     return relpath(lock_files(environment)[0], environment.working_directory or ".")

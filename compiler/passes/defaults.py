@@ -22,7 +22,7 @@ def _filled(job: Job, project: Project, context: Context) -> Job:
             job.origin,
             help="say `timeout`, such as 4h30m",
         )
-    if job.cache is not None and job.cache.enabled and not job.inputs:
+    if job.cache is not None and job.cache.enabled and all(given.dataset is not None for given in job.inputs):
         context.sink.report(
             codes.CACHE_KEY_FILES,
             f'"{job.name}" says no inputs: every tracked file below the manifest\'s folder counts for its cache key',

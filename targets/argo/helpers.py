@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import images
-from compiler.ir import Artifact, Environment, Exec, Ref, Script
+from compiler.ir import Artifact, Environment, Ref, Script
 from compiler.matrix import label, legs
 from targets import commands
 from targets.argo import artifacts, jobs, pods, spelling
@@ -246,11 +246,7 @@ def _specification(scope: Scope, job: Job, arrivals: artifacts.Arrivals, known: 
     """What targets/runtime/content_key.py takes."""
     environment = job.environment if isinstance(job.environment, Environment) else Environment()
     action = job.action
-    command: Any = "\n".join([*commands.prepare(job), *commands.command(job), *commands.gate(job)])
-    if isinstance(action, Exec):
-        command = [*commands.prepare(job), *(commands.word(word) for word in action.argv)]
-    folder = environment.working_directory
-    locks = commands.lock_files(environment)
+    command = "\n".join([*commands.prepare(job), *commands.command(job), *commands.gate(job)])
     stores = [given for given in job.inputs if given.store is None]
     inputs = [commands.flat(given.path) or "" for given in stores]
     arrived = [one["path"].removeprefix(f"{ROOT}/") for one in arrivals.artifacts if one["path"].startswith(ROOT)]
@@ -263,9 +259,9 @@ def _specification(scope: Scope, job: Job, arrivals: artifacts.Arrivals, known: 
             "image": "".join(str(piece) if isinstance(piece, str) else piece.name for piece in environment.image or ()),
             "installer": environment.installer,
             "python": environment.python,
-            "files": [f"{folder}/{lock}" if folder else lock for lock in locks],
+            "files": commands.lock_files(environment),
         },
-        "inputs": inputs if job.inputs else None,
+        "inputs": inputs if commands.says_what_it_reads(job) else None,
         "needs": [path for path in arrived if path not in inputs],
         "folder": scope.project.folder or ".",
     }

@@ -637,7 +637,9 @@ def _key_spec(workflow: Workflow, job: Job) -> str:
             "python": environment.python,
             "files": files,
         },
-        "inputs": [_pieces(workflow, job, one.path) for one in job.inputs] if job.inputs else None,
+        "inputs": [_pieces(workflow, job, one.path) for one in job.inputs]
+        if commands.says_what_it_reads(job)
+        else None,
         "needs": [
             path for need in job.needs if need.artifacts is not False for path in _given(workflow, job, need.job)
         ],

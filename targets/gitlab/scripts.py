@@ -6,7 +6,7 @@ import json
 import re
 
 from compiler import codes as core
-from compiler.ir import NOTHING, Artifact, ChangedFiles, Environment, Job, Ref, Script, Support
+from compiler.ir import Artifact, ChangedFiles, Environment, Job, Ref, Script, Support
 from targets import commands
 from targets.commands import literal, script_variable, word
 from targets.gitlab import codes
@@ -433,7 +433,7 @@ def _environment_spec(environment: Environment) -> dict[str, object]:
 
 def _inputs(job: Job, leg: Leg) -> list[str] | None:
     """The declared inputs; None, which is all tracked files, where one is known only in the run."""
-    if job.inputs is NOTHING or not job.inputs:
+    if not commands.says_what_it_reads(job):
         return None
     paths = [_flat_with(given.path, leg) for given in job.inputs]
     return None if None in paths else sorted({path for path in paths if path is not None})
