@@ -40,12 +40,13 @@ COMMANDS = {
     "completion": ("compiler.commands.completion", "print the completion script of a shell"),
     "version": ("compiler.commands.version", "print headrace's version"),
 }
-USAGE, FAULT, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
+ERRORS, USAGE, FAULT, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file name that is no text must not end in a traceback
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _swallow_output()
         return BROKEN_PIPE
     except Exception as error:
+        if _is_output(error):
+            return _unwritable(error)
         from compiler.commands.fault import report
 
         print(report(error, words), file=sys.stderr)
@@ -149,6 +152,32 @@ def _columns() -> int:
         return max(40, min(os.get_terminal_size().columns - 2, 100))
     except OSError:
         return 100
+
+
+def _open_streams() -> None:
+    """Streams that the caller has closed take everything and keep nothing."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            import os
+
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open until the process ends
+
+
+def _is_output(error: Exception) -> bool:
+    """Whether what failed is a stream of ours: a full disk behind it, a device that is gone. Files have names."""
+    import errno
+
+    gone = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+    return isinstance(error, OSError) and error.filename is None and error.errno in gone
+
+
+def _unwritable(error: Exception) -> int:
+    from compiler import codes
+
+    code, reason = codes.UNWRITABLE, getattr(error, "strerror", None) or str(error)
+    _swallow_output()
+    print(f"error[{code.number} {code.name}]: the output can't be written: {reason.lower()}", file=sys.stderr)
+    return ERRORS
 
 
 def _swallow_output() -> None:

@@ -129,6 +129,37 @@ def test_ctrl_c_is_quiet(tmp_path: Path) -> None:
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
+@pytest.mark.parametrize(("redirection", "status"), [(">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0)])
+def test_streams_that_are_closed(redirection: str, status: int) -> None:
+    shown = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", *RUN, "check", HELLO, "--target", "none"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (shown.returncode, shown.stderr) == (status, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_an_output_that_is_full() -> None:
+    with open("/dev/full", "w") as full:
+        shown = subprocess.run(
+            [*RUN, "ir", HELLO],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (shown.returncode, shown.stderr) == (
+        1,
+        "error[HR5003 unwritable]: the output can't be written: no space left on device\n",
+    )
+
+
 def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     jobs = "".join(f"  job-{at}: {{run: x}}\n" for at in range(5000))
     (tmp_path / "headrace.yaml").write_text(f"version: 1\nname: x\njobs:\n{jobs}")
