@@ -200,11 +200,12 @@ def input_spec(parameter: Parameter) -> dict[str, Any]:
     """A parameter as an input of the header.
 
     Every input is text with a pattern or options: GitLab puts a `number` or `boolean` into a variable's value as such,
-    where it takes text and integers alone; and text arrives as it was typed (1e-3, 0.10).
-    https://docs.gitlab.com/ci/yaml/#specinputs
+    where it takes text and integers alone; and text arrives as it was typed (1e-3, 0.10). Every input has a default:
+    GitLab reads the header before any rule, so that a push would fail for want of what only a person gives. The first
+    job refuses a required one that is empty. https://docs.gitlab.com/ci/yaml/#specinputs
     """
     spec: dict[str, Any] = {}
-    optional = parameter.default is None and not parameter.required
+    optional = parameter.default is None
     default = "" if optional else parameter.default
     if default is not None:
         spec["default"] = default
@@ -221,7 +222,7 @@ def input_spec(parameter: Parameter) -> dict[str, Any]:
 
 def may_be_unset(parameter: Parameter) -> bool:
     """Whether an empty input means that there is no value, rather than an empty text."""
-    return parameter.default is None and not parameter.required and parameter.type != "string"
+    return parameter.default is None and (bool(parameter.required) or parameter.type != "string")
 
 
 def default_value(parameter: Parameter) -> object:
