@@ -387,3 +387,14 @@ def test_changed_files_are_kept(tmp_path: Path) -> None:
     ]
     assert made.outputs("a")["changed-files"]["path"] == "/tmp/headrace-changed"
     assert "cp -R /headrace/a-changed-files/. ." in made.source("b")
+
+
+def test_a_switch_is_on_only_where_its_parameter_is_true() -> None:
+    switch = ir.Switch(when=ir.Ref(kind="parameters", name="balanced"), word="--balanced")
+    bare = ir.Environment(image=("python:3.12-slim",))
+    action = ir.Exec(argv=(("python",), ("train.py",)), switches=(switch,), switches_at=2)
+    parameter = ir.Parameter(name="balanced", type="bool", default="false")
+    made = make(job("t", action=action, environment=bare), parameters=(parameter,))
+    text = made.template("t")["script"]["source"]
+    assert 'if [ "$HEADRACE_PARAM_BALANCED" = true ]; then set -- "$@" --balanced; fi' in text
+    assert text.rstrip().endswith('python train.py "$@"')

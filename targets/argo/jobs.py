@@ -156,7 +156,7 @@ def _container(scope: Scope, job: Job, made: pods.Pod, arrivals: artifacts.Arriv
     exports, env = variables(scope, job)
     if isinstance(job.action, Exec) and not (exports or arrivals.lines or _has_more(job)):
         argv = [commands.flat(word) for word in job.action.argv]
-        if all(word is not None and not spelling.has_braces(word) for word in argv):
+        if not job.action.switches and all(word is not None and not spelling.has_braces(word) for word in argv):
             folder = f"{ROOT}/{job.working_directory}" if job.working_directory else ROOT
             exact = [spelling.plain(str(word)) for word in argv]
             return {"container": container(image(scope, job), folder, exact[:1], exact[1:], env, made)}
