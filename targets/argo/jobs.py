@@ -72,7 +72,6 @@ def assemble(
         ("serviceAccountName", made.account),
         ("volumes", made.volumes),
         ("initContainers", made.init),
-        ("sidecars", made.sidecars),
     ):
         if value:
             result[key] = value

@@ -31,7 +31,6 @@ class Pod:
         self.variables: list[dict[str, Any]] = []
         self.resources: dict[str, Any] = {}
         self.init: list[dict[str, Any]] = []
-        self.sidecars: list[dict[str, Any]] = []
         self.synchronization: dict[str, Any] = {}
 
     def mount(self, volume: dict[str, Any], path: str, **more: Any) -> None:
@@ -197,9 +196,10 @@ def account(identity: Identity) -> str:
 def _sidecars(scope: Scope, job: Job, made: Pod) -> None:
     """Services beside the job.
 
-    One with a port is an init container that stays (a sidecar of Kubernetes 1.29 and later): the job's own container
-    starts when its startup probe succeeds, that is, when the port answers
-    (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/).
+    Each is an init container that stays (a sidecar of Kubernetes 1.29 and later): the job's own container starts when
+    its startup probe succeeds, that is, when the port answers
+    (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/). Argo's own sidecars are wrapped by its
+    executor, which must know their command; what an image runs by itself only the image says.
     """
     for given in job.sidecars:
         container: dict[str, Any] = {
@@ -213,12 +213,10 @@ def _sidecars(scope: Scope, job: Job, made: Pod) -> None:
             container["env"] = [
                 {"name": variable.name, "value": _sidecar_value(scope, job, variable.value)} for variable in given.env
             ]
-        if given.port is None:
-            made.sidecars.append(container)
-            continue
         container["restartPolicy"] = "Always"
-        container["ports"] = [{"containerPort": given.port}]
-        container["startupProbe"] = {"tcpSocket": {"port": given.port}, "periodSeconds": 1, "failureThreshold": 300}
+        if given.port is not None:
+            container["ports"] = [{"containerPort": given.port}]
+            container["startupProbe"] = {"tcpSocket": {"port": given.port}, "periodSeconds": 1, "failureThreshold": 300}
         made.init.append(container)
 
 
