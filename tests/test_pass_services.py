@@ -52,7 +52,8 @@ def service(**more: object) -> Service:
 
 
 def project(*services: Service, jobs: tuple[Job, ...] = (), **more: object) -> Project:
-    given = {"environments": (SERVING, PLAIN, PYTHON), **more}
+    wanted = {one.environment for one in services} | {one.environment for one in jobs}
+    given = {"environments": tuple(one for one in (SERVING, PLAIN, PYTHON) if one.name in wanted), **more}
     return Project(name="shop", jobs=jobs, services=services, **given)
 
 

@@ -260,7 +260,7 @@ pipelines:
     assert found.codes() == []
     assert found.job("use", "two").inputs == (ir.Input(path=("data/d",), store="bulk", dataset="d", version="v2"),)
     assert found.job("use", "two").needs == ()
-    assert lowered(text.format(store="")).codes() == ["no-store"]
+    assert lowered(text.format(store="")).codes() == ["unused", "no-store"]
 
 
 @pytest.mark.parametrize(("state", "code"), [("archived", "archived-dataset"), ("deprecated", "deprecated-dataset")])
@@ -832,3 +832,34 @@ jobs: {a: {run: x, environment: {build: {context: two}}}, b: {run: x, environmen
 """
     )
     assert found.codes() == ["duplicate-name"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("templates: {t: {run: x}}\njobs: {a: {run: x}}", 'no job extends the template "t"'),
+        ("environments: {e: {image: x}}\njobs: {a: {run: x}}", 'no job runs in the environment "e"'),
+        ("secrets: {S: {}}\njobs: {a: {run: x}}", 'no job has the secret "S"'),
+        ("identities: {i: {aws: {role: r}}}\njobs: {a: {run: x}}", 'no job or store uses the identity "i"'),
+        ("stores: {s: {kind: s3, url: 's3://b'}}\njobs: {a: {run: x}}", 'no job or dataset uses the store "s"'),
+        ("environments: {e: {image: x}}\njobs: {a: {run: x, environment: e}}", None),
+        ("environments: {e: {image: x}}\ndefaults: {environment: e}\njobs: {a: {run: x}}", None),
+        ("environments: {e: {image: x}}\nservices: {s: {environment: e, port: 1}}", None),
+        ("environments: {e: {image: x}}\nmodels: {m: {train: {run: x, environment: e}}}", None),
+        ("templates: {t: {run: x}, u: {extends: t}}\njobs: {a: {extends: u}}", None),
+        ("secrets: {S: {}}\njobs: {a: {run: x, environment: {image: y, credentials: S}}}", None),
+        ("secrets: {S: {}}\njobs: {a: {build: {secrets: [S]}}}", None),
+        ("secrets: {S: {}}\njobs: {a: {run: x}}\ntargets: {argo: {credentials: S}}", None),
+        ("stores: {s: {kind: s3, url: 's3://b'}}\njobs: {a: {run: x, cache: {store: s}, inputs: []}}", None),
+        ("stores: {s: {kind: s3, url: 's3://b'}}\njobs: {a: {run: x}}\ntargets: {argo: {store: s}}", None),
+        ("stores: {l: {kind: lfs}, d: {kind: dvc}}\njobs: {a: {run: x}}", None),
+    ],
+)
+def test_what_nothing_uses_is_said(lowered: Bench, text: str, message: str | None) -> None:
+    found = [one.message for one in lowered(text).found if one.severity in ("error", "warning")]
+    assert found == ([] if message is None else [message])
+
+
+def test_only_what_is_built_is_published(lowered: Bench) -> None:
+    found = lowered("environments: {e: {image: x, publish: {repository: r}}}\njobs: {a: {run: x, environment: e}}")
+    assert [(one.code.name, one.span and one.span.text) for one in found.found] == [("missing-key", "{repository: r}")]

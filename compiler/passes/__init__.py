@@ -23,6 +23,7 @@ from compiler.passes import (
     references,
     services,
     templates,
+    unused,
     variables,
 )
 from compiler.passes.context import Context
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 PASSES: tuple[Callable[[Project, Context], Project], ...] = (
     models.place_models,
+    unused.check_unused,
     templates.resolve_templates,
     environments.create_builds,
     gates.check_objectives,

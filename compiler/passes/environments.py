@@ -35,6 +35,8 @@ def build_name(environment: str) -> str:
 
 def create_builds(project: Project, context: Context) -> Project:
     """A job `build-NAME` for every built environment that a job, a service or a model wants, or that is published."""
+    for environment in project.environments:
+        _check_publish(environment, context)
     built = {
         environment.name: environment
         for environment in project.environments
@@ -55,6 +57,18 @@ def create_builds(project: Project, context: Context) -> Project:
             context.sink.report(codes.UNUSED, message, environment.origin)
     jobs = (*jobs, *(_build_job(environment) for environment in unused if environment.publish is not None))
     return project.replace(jobs=jobs or project.jobs, pipelines=pipelines or project.pipelines)
+
+
+def _check_publish(environment: Environment, context: Context) -> None:
+    """Only what is built can be published."""
+    if environment.publish is not None and environment.build is None:
+        context.sink.report(
+            codes.MISSING_KEY,
+            f'"{environment.name}" is to be published, and nothing says how its image is built',
+            environment.origin,
+            field="publish",
+            help="give it a `build`, or leave `publish` out",
+        )
 
 
 def _with_builds(
