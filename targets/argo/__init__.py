@@ -99,8 +99,9 @@ def _say_needed(made: list[workflows.Made], images: Images, sink: Sink, settings
                 None
             )
         for job in one.scope.pipeline.jobs:
-            if job.identity is not None and not isinstance(job.identity, str):
-                notes.update(_annotation(job.identity))
+            identity = pods.identity(one.scope, job)
+            if identity is not None:
+                notes.update(_annotation(identity))
     for note in notes:
         sink.report(core.ACTION_NEEDED, f"Argo Workflows needs this in its namespace: {note}", settings.origin)
 

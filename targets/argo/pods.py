@@ -45,7 +45,7 @@ def pod(scope: Scope, job: Job) -> Pod:
     _storage(job, made)
     for use in job.secrets:
         secret(scope, use, made)
-    _identity(job.identity if not isinstance(job.identity, str) else None, made)
+    _identity(identity(scope, job), made)
     _sidecars(scope, job, made)
     if job.lock is not None:
         made.synchronization = lock(scope, job.lock.name, job.lock.limit or 1)
@@ -170,8 +170,35 @@ def secret(scope: Scope, use: SecretUse, made: Pod) -> None:
 ANNOTATED = {
     "aws": ("eks.amazonaws.com/role-arn", "role"),
     "gcp": ("iam.gke.io/gcp-service-account", "service_account"),
-    "azure": ("azure.workload.identity/client-id", "client_id"),
+    "azure": ("azure.workload.identity/client-id", "client"),
 }
+
+
+def identity(scope: Scope, job: Job) -> Identity | None:
+    """What a job runs as: its own identity, else that of the stores that its artifacts travel to and from."""
+    own = None if isinstance(job.identity, str) else job.identity
+    if not any(store.identity for store in scope.stores.values()):
+        return own
+    known = {identity.name: identity for identity in scope.project.identities}
+    for name in _stores(scope, job):
+        store = scope.stores.get(name)
+        if store is None or store.identity is None or store.identity not in known:
+            continue
+        if own is None:
+            own = known[store.identity]
+        elif own.name != store.identity:
+            note = f'the service account "{account(own)}" of "{job.name}" may use the store "{store.name}"'
+            scope.notes[note] = None
+    return own
+
+
+def _stores(scope: Scope, job: Job) -> dict[str, None]:
+    """The stores that a job's outputs go to, and that its inputs and its needs' outputs come from."""
+    needed = [scope.by_name[need.job] for need in job.needs if need.artifacts and need.job in scope.by_name]
+    held: list[Any] = [*job.inputs, *job.outputs, *(output for other in needed for output in other.outputs)]
+    if job.resume is not None:
+        held.append(job.resume)
+    return dict.fromkeys(str(one.store) for one in held if getattr(one, "store", None) is not None)
 
 
 def _identity(identity: Identity | None, made: Pod) -> None:

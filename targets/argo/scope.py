@@ -114,6 +114,7 @@ class Scope:
         self.types = {parameter.name: parameter.type for parameter in pipeline.parameters}
         self.secrets = {secret.name: secret for secret in project.secrets}
         self.stores = {store.name: store for store in project.stores}
+        self.by_name = {job.name: job for job in pipeline.jobs}
         self.shared: set[str] = set()  # support scripts that several templates carry
         self.decisions: dict[str, Any] = {}
         self.notes: dict[str, None] = {}
