@@ -11,6 +11,7 @@ from compiler import ir
 from compiler.diagnostics import Sink
 from compiler.frontends import native
 from compiler.passes import Context, lower
+from compiler.passes.environments import NOT_A_CHANGE_REQUEST
 from compiler.repository import Repository
 from targets.runners import shared_memory
 
@@ -863,3 +864,72 @@ def test_what_nothing_uses_is_said(lowered: Bench, text: str, message: str | Non
 def test_only_what_is_built_is_published(lowered: Bench) -> None:
     found = lowered("environments: {e: {image: x, publish: {repository: r}}}\njobs: {a: {run: x, environment: e}}")
     assert [(one.code.name, one.span and one.span.text) for one in found.found] == [("missing-key", "{repository: r}")]
+
+
+@pytest.mark.parametrize(
+    ("environment", "field"),
+    [
+        ("{python: '3.12', file: requirements.txt}", "file"),
+        ("{install: uv, file: requirements.txt}", "file"),
+        ("{install: pip, groups: [dev]}", "groups"),
+        ("{install: conda, extras: [x]}", "extras"),
+        ("{build: {}, prebuild: true}", "prebuild"),
+        ("{install: pip, file: requirements.txt}", None),
+        ("{install: uv, groups: [dev], extras: [x]}", None),
+    ],
+)
+def test_what_no_installer_reads_is_said(lowered: Bench, environment: str, field: str | None) -> None:
+    found = lowered(f"environments: {{e: {environment}}}\njobs: {{a: {{run: x, environment: e}}}}")
+    places = [one.message for one in found.found if one.severity == "error"]
+    assert len(places) == (field is not None)
+    assert field is None or field in places[0] or "ahead" in places[0]
+
+
+def test_the_platform_of_an_environment_is_its_jobs(lowered: Bench) -> None:
+    found = lowered(
+        """
+environments: {e: {image: x, platform: linux/arm64}, b: {build: {}, platform: linux/arm64}}
+jobs: {a: {run: x, environment: e}, c: {run: x, environment: e, platform: linux/amd64}, d: {run: x, environment: b}}
+"""
+    )
+    platforms = {name: found.job(name).platform for name in found.names()}
+    assert platforms == {"a": "linux/arm64", "build-b": "linux/arm64", "c": "linux/amd64", "d": "linux/arm64"}
+
+
+def test_a_deployment_waits_for_the_image_that_it_names(lowered: Bench) -> None:
+    text = """
+environments: {app: {build: {}, publish: {}}}
+jobs: {d: {deploy: {platform: apply, documents: [k.yaml], image: %s}}}
+"""
+    found = lowered(text % "app", k_yaml="")
+    assert found.codes() == []
+    assert found.needs("d") == ["build-app"]
+    assert found.job("d").condition == NOT_A_CHANGE_REQUEST
+    found = lowered(text % "ap", k_yaml="")
+    assert found.codes("error") == ["unknown-environment"]
+
+
+def test_a_registry_is_not_reached_by_an_identity(lowered: Bench) -> None:
+    found = lowered("identities: {i: {aws: {role: r}}}\njobs: {a: {build: {publish: {identity: i}}}}")
+    assert found.codes() == ["unsupported"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "version", "codes"),
+    [
+        ("store: s, checksum: 'sha256:%s'", "sha256:%s", []),
+        ("store: s, version: v2, checksum: 'sha256:%s'", "v2", ["unused"]),
+        ("checksum: 'sha256:%s'", None, ["unused"]),
+    ],
+)
+def test_a_checksum_is_what_a_store_is_asked_for(
+    lowered: Bench, dataset: str, version: str | None, codes: list[str]
+) -> None:
+    digest = "0" * 64
+    stores = "stores: {s: {kind: s3, url: 's3://b'}}\n" if "store: s" in dataset else ""
+    given = dataset % digest
+    found = lowered(
+        f"{stores}datasets: {{d: {{path: data, {given}}}}}\njobs: {{a: {{run: x, datasets: [d]}}}}", data=""
+    )
+    assert found.job("a").inputs[0].version == (version % digest if version and "%" in version else version)
+    assert found.codes() == codes

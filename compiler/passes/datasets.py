@@ -17,6 +17,7 @@ def lower_datasets(project: Project, context: Context) -> Project:
     for dataset in project.datasets:
         if dataset.name not in used and dataset.produced_by is None:
             context.sink.report(codes.UNUSED, f'no job reads the dataset "{dataset.name}"', dataset.origin)
+        _check_checksum(dataset, context)
 
     def change(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
         present = {job.name for job in jobs}
@@ -74,7 +75,11 @@ def _reading(job: Job, datasets: dict[str, Dataset], present: set[str], context:
         elif dataset.store is not None and dataset.store != "ci":
             inputs.append(
                 Input(
-                    path=(dataset.path,), store=dataset.store, dataset=name, version=dataset.version, origin=job.origin
+                    path=(dataset.path,),
+                    store=dataset.store,
+                    dataset=name,
+                    version=_version(dataset),
+                    origin=job.origin,
                 )
             )
         elif dataset.produced_by is not None:
@@ -87,6 +92,22 @@ def _reading(job: Job, datasets: dict[str, Dataset], present: set[str], context:
     if not inputs:
         return job
     return job.replace(inputs=(*job.inputs, *inputs), needs=(*job.needs, *needs))
+
+
+def _version(dataset: Dataset) -> str | None:
+    """What is fetched from a store: the version, or the content that has this checksum."""
+    return dataset.version or dataset.checksum
+
+
+def _check_checksum(dataset: Dataset, context: Context) -> None:
+    """A checksum is of use as the version that is fetched; nothing else looks at it."""
+    fetched = dataset.store not in (None, "ci") and dataset.produced_by is None and dataset.version is None
+    if dataset.checksum is not None and not fetched:
+        message = f'nothing compares "{dataset.name}" with its checksum'
+        advice = (
+            "it says which version a store is asked for, where `version` is not said and no job produces the dataset"
+        )
+        context.sink.report(codes.UNUSED, message, dataset.origin, field="checksum", help=advice)
 
 
 def _check_state(dataset: Dataset, job: Job, context: Context) -> None:

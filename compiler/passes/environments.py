@@ -7,12 +7,14 @@ when it is published. Change requests build without pushing, so a job that would
 from __future__ import annotations
 
 from compiler import codes, images
+from compiler.diagnostics import listed
 from compiler.ir import (
     NOTHING,
     And,
     Build,
     BuildImage,
     Compare,
+    Deploy,
     Environment,
     Job,
     Need,
@@ -76,6 +78,7 @@ def _with_builds(
 ) -> tuple[Job, ...]:
     jobs = tuple(_filled(job, built, context) for job in jobs)
     wanted: list[Environment | str] = [_named(job.environment, job.name) for job in jobs if job.environment]
+    wanted.extend(job.action.image for job in jobs if isinstance(job.action, Deploy) and job.action.image)
     wanted.extend(need.job[6:] for job in jobs for need in job.needs if need.job.startswith("build-"))
     taken = {job.name: job for job in jobs}
     have = builders(jobs)
@@ -157,6 +160,8 @@ def resolve_environments(project: Project, context: Context) -> Project:
 
 
 def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str], context: Context) -> Job:
+    if isinstance(job.action, Deploy) and job.action.image is not None:
+        job = _deploying(job, job.action.image, built_by, context)
     named = job.environment
     if isinstance(named, str):
         environment = known.get(named)
@@ -168,18 +173,47 @@ def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str],
         return job
     else:
         environment = named
+    _check(environment, job, context)
+    job = job.replace(platform=job.platform or environment.platform)
     if environment.build is not None:
         return _in_built_image(job, environment, built_by, context)
+    accelerated = job.resources is not None and job.resources.accelerator is not None
+    return job.replace(environment=with_image(environment, accelerated))
+
+
+# Which installers read what an environment says beside its `install`.
+_READ_BY = {"file": ("pip", "conda"), "groups": ("uv", "poetry", "pipenv"), "extras": ("uv", "poetry")}
+
+
+def _check(environment: Environment, job: Job, context: Context) -> None:
+    """What an environment says and nobody would do."""
+    at = environment.origin or job.origin
     if environment.prebuild:
         context.sink.report(
             codes.UNSUPPORTED,
             "headrace does not build environments ahead yet",
-            environment.origin or job.origin,
+            at,
             field="prebuild",
             help="leave `prebuild` out, or give the environment a Dockerfile with `build`",
         )
-    accelerated = job.resources is not None and job.resources.accelerator is not None
-    return job.replace(environment=with_image(environment, accelerated))
+    for key, installers in _READ_BY.items():
+        if getattr(environment, key) and environment.installer not in installers:
+            given = (
+                f"`install: {environment.installer}`" if environment.installer else "an environment without `install`"
+            )
+            advice = f"it is for {listed(installers)}"
+            context.sink.report(codes.KEYS_EXCLUDE, f"`{key}` means nothing to {given}", at, field=key, help=advice)
+
+
+def _deploying(job: Job, image: str, built_by: dict[str, str], context: Context) -> Job:
+    """A deployment of a built image waits for its build, and does not run where that pushes nothing."""
+    if image not in built_by:
+        return job
+    condition = both(job.condition, NOT_A_CHANGE_REQUEST)
+    if condition != job.condition:
+        report_skipped(job, context)
+    need = Need(job=built_by[image], artifacts=False, origin=job.origin)
+    return job.replace(condition=condition, needs=with_need(job.needs, need))
 
 
 def with_image(environment: Environment, accelerated: bool = False) -> Environment:
@@ -226,7 +260,9 @@ def _build_job(environment: Environment) -> Job:
     assert environment.build is not None
     assert environment.name is not None
     action = BuildImage(build=environment.build, publish=environment.publish, environment=environment.name)
-    return Job(name=build_name(environment.name), action=action, origin=environment.origin)
+    return Job(
+        name=build_name(environment.name), action=action, platform=environment.platform, origin=environment.origin
+    )
 
 
 def place_unused_builds(project: Project, context: Context) -> Project:

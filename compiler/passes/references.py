@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Artifact, BuildImage, Environment, Job, Need, Node, Project, Publish, Ref, walk
+from compiler.ir import Artifact, BuildImage, Deploy, Environment, Job, Need, Node, Project, Publish, Ref, walk
 from compiler.matrix import axes
 from compiler.passes.context import Context, labels, over_groups
 from compiler.passes.environments import builders
@@ -44,7 +44,11 @@ class _Names:
         self.secrets = {secret.name for secret in project.secrets}
         self.stores = {store.name for store in project.stores} | {"ci"}
         self.identities = {identity.name: identity for identity in project.identities}
-        self.environments = {environment.name for environment in project.environments if environment.build is not None}
+        self.environments: set[str] = {
+            environment.name
+            for environment in project.environments
+            if environment.build is not None and environment.name
+        }
         for jobs in (project.jobs, *(pipeline.jobs for pipeline in project.pipelines)):
             self.environments |= builders(jobs).keys()  # those that jobs and services have in place, too
         self.parameters = {parameter.name: parameter for parameter in project.parameters}
@@ -79,6 +83,9 @@ def _checked_job(job: Job, by_name: Mapping[str, Job], names: _Names, context: C
     if isinstance(job.action, BuildImage):
         _check_uses(job.action.build.secrets, job.origin, names, context)
         _check_publish(job.action.publish, names, context)
+    if isinstance(job.action, Deploy) and job.action.image not in (None, *names.environments):
+        at, what = job.action.origin or job.origin, "an environment with a build"
+        context.unknown(codes.UNKNOWN_ENVIRONMENT, what, str(job.action.image), names.environments, at, "image")
     if isinstance(job.environment, Environment):
         _check_environment(job.environment, names, context)
     _check_holes(job, names, context)
@@ -119,8 +126,13 @@ def _check_identity(identity: str | None, at: Origin | None, names: _Names, cont
 
 
 def _check_publish(publish: Publish | None, names: _Names, context: Context) -> None:
-    if publish is not None:
-        _check_identity(publish.identity, publish.origin, names, context)
+    if publish is None or publish.identity is None:
+        return
+    _check_identity(publish.identity, publish.origin, names, context)
+    if publish.identity in names.identities:
+        message = "headrace does not log in to a registry by an identity yet"
+        advice = "leave `identity` out: the target's own registry needs none, and its notes say where another one's login goes"
+        context.sink.report(codes.UNSUPPORTED, message, publish.origin, field="identity", help=advice)
 
 
 def _check_uses(uses: Iterable[SecretUse], at: Origin | None, names: _Names, context: Context) -> None:
@@ -175,8 +187,8 @@ def _check_hole(ref: Ref, job: Job, names: _Names, context: Context) -> None:
         if ref.name not in known:
             context.unknown(codes.UNKNOWN_SIDECAR, f'a sidecar of "{job.name}"', ref.name, known, at)
     elif ref.kind == "images" and ref.name not in names.environments:
-        known = sorted(name for name in names.environments if name)
-        context.unknown(codes.UNKNOWN_ENVIRONMENT, "an environment with a build", ref.name, known, at)
+        what = "an environment with a build"
+        context.unknown(codes.UNKNOWN_ENVIRONMENT, what, ref.name, names.environments, at)
     else:
         fields = {"git": GIT_FIELDS, "run": RUN_FIELDS, "project": PROJECT_FIELDS}.get(ref.kind)
         if fields is not None and ref.name not in fields:
