@@ -346,6 +346,8 @@ class _Builder:
             ordinal += 1
             if kind is ScalarEvent:
                 value = Quoted(event.value) if event.style else event.value
+                if "\0" in value:
+                    self._report_nul(document.span_of(ordinal - 1))
                 if event.anchor is not None or event.tag is not None:
                     value = self._decorated(event.tag, event.anchor, value, document, ordinal - 1)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
@@ -394,6 +396,10 @@ class _Builder:
             else:
                 self._stray(node, key, value, document, ordinal)  # type: ignore[arg-type]
                 key = None
+
+    def _report_nul(self, at: Span) -> None:
+        """An escape can bring a NUL in, which no variable, argument, path or name of a system holds."""
+        self.sink.report(codes.YAML_SYNTAX, "this text holds a NUL character", at, help="leave the escape out")
 
     def _refuse(self, code: Code, message: str, at: Span) -> None:
         self.sink.report(code, message, at)

@@ -129,6 +129,8 @@ def test_several_documents() -> None:
         ("a: {{ lr }}\n", [("unquoted-hole", "1:4")]),
         ("a: 1\n? [k]\n: 2\n", [("complex-key", "2:3")]),
         ("a: \x00\n", [("yaml-syntax", "1:4")]),
+        ('a: ["x", "\\0"]\n', [("yaml-syntax", "1:10")]),
+        ('"\\x00": 1\n', [("yaml-syntax", "1:1")]),
         ("a: \x07\n", [("yaml-syntax", "1:4")]),
         ("[" * 101, [("too-deep", "1:101")]),
         ("a: 1\n...\nb: 2\n", [("yaml-syntax", "3:1")]),
