@@ -233,7 +233,9 @@ def negate(condition: Condition) -> Condition:
 
 def conjoin(*conditions: Condition | None) -> Condition | None:
     """All of them: flat, each term once, in order. None (always) adds nothing."""
-    given = [condition for condition in conditions if condition is not None]
+    given = list({id(condition): condition for condition in conditions if condition is not None}.values())
+    if len(given) == 1 and not isinstance(given[0], (And, Or)):
+        return given[0]
     return _united(And, given, given[0]) if given else None
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Feature(Enum):
     """The value is what people call it, in diagnostics and in the README's matrix."""
 
+    __hash__ = object.__hash__  # members are compared by identity; Enum's own hash is a call for each look-up
+
     PUSH = "push trigger"
     PUSH_PATHS = "path filters on push"
     CHANGE_REQUEST = "change request trigger"
@@ -99,6 +101,7 @@ _TRIGGERS = {
     ir.OnCall: Feature.CALLABLE,
     ir.OnPipeline: Feature.AFTER_PIPELINE,
 }
+_ALL = (None, "all")  # what a need that says nothing of legs waits for
 _INSTALLERS = {
     "uv": Feature.UV,
     "pip": Feature.PIP,
@@ -159,12 +162,9 @@ def _of_job(job: ir.Job, stores: dict[str, str | None]) -> Iterator[Feature]:
 def _of_order(job: ir.Job) -> Iterator[Feature]:
     if job.needs:
         yield Feature.NEEDS
-    if any(need.artifacts is False for need in job.needs):
-        yield Feature.NEED_WITHOUT_ARTIFACTS
-    if any(need.optional for need in job.needs):
-        yield Feature.OPTIONAL_NEED
-    if any(need.legs not in (None, "all") for need in job.needs):
-        yield Feature.LEG_NEEDS
+        told = [need for need in job.needs if need.artifacts is False or need.optional or need.legs not in _ALL]
+        if told:
+            yield from _of_needs(told)
     if job.run_on == "failure":
         yield Feature.RUN_ON_FAILURE
     if job.run_on == "always":
@@ -176,6 +176,15 @@ def _of_order(job: ir.Job) -> Iterator[Feature]:
         yield Feature.MATRIX
         if job.matrix.max_parallel is not None:
             yield Feature.MAX_PARALLEL
+
+
+def _of_needs(needs: list[ir.Need]) -> Iterator[Feature]:
+    if any(need.artifacts is False for need in needs):
+        yield Feature.NEED_WITHOUT_ARTIFACTS
+    if any(need.optional for need in needs):
+        yield Feature.OPTIONAL_NEED
+    if any(need.legs not in _ALL for need in needs):
+        yield Feature.LEG_NEEDS
 
 
 def _of_environment(environment: ir.Environment) -> Iterator[Feature]:
@@ -215,38 +224,47 @@ def _of_access(job: ir.Job, stores: dict[str, str | None]) -> Iterator[Feature]:
     if job.env:
         yield Feature.ENV
     if job.secrets:
-        yield Feature.SECRETS
-    if any(use.file is not None for use in job.secrets):
-        yield Feature.SECRET_FILES
-    kinds = {stores.get(use.secret) for use in job.secrets}
-    if "vault" in kinds:
-        yield Feature.VAULT
-    if "kubernetes" in kinds:
-        yield Feature.KUBERNETES_SECRETS
+        yield from _of_secrets(job.secrets, stores)
     if job.identity is not None:
         yield Feature.IDENTITY
     if job.permissions:
         yield Feature.PERMISSIONS
 
 
+def _of_secrets(uses: tuple[ir.SecretUse, ...], stores: dict[str, str | None]) -> Iterator[Feature]:
+    yield Feature.SECRETS
+    if any(use.file is not None for use in uses):
+        yield Feature.SECRET_FILES
+    kinds = {stores.get(use.secret) for use in uses}
+    if "vault" in kinds:
+        yield Feature.VAULT
+    if "kubernetes" in kinds:
+        yield Feature.KUBERNETES_SECRETS
+
+
 def _of_data(job: ir.Job) -> Iterator[Feature]:
-    artifacts = [output for output in job.outputs if isinstance(output, ir.Artifact)]
-    if artifacts:
-        yield Feature.OUTPUTS
-    if any(output.keep is not None for output in job.outputs):
-        yield Feature.KEEP
-    if len(artifacts) < len(job.outputs):
-        yield Feature.CHANGED_FILES
-    if any(output.kind == "metrics" for output in artifacts):
-        yield Feature.METRICS
-    if any(output.store is not None for output in artifacts):
-        yield Feature.STORES
+    if job.outputs:
+        yield from _of_outputs(job.outputs)
     if job.cache is not None and job.cache.enabled:
         yield Feature.CACHE
         if job.cache.max_age is not None:
             yield Feature.CACHE_MAX_AGE
         if job.cache.store is not None:
             yield Feature.STORES
+
+
+def _of_outputs(outputs: tuple[ir.Artifact | ir.ChangedFiles, ...]) -> Iterator[Feature]:
+    artifacts = [output for output in outputs if isinstance(output, ir.Artifact)]
+    if artifacts:
+        yield Feature.OUTPUTS
+    if any(output.keep is not None for output in outputs):
+        yield Feature.KEEP
+    if len(artifacts) < len(outputs):
+        yield Feature.CHANGED_FILES
+    if any(output.kind == "metrics" for output in artifacts):
+        yield Feature.METRICS
+    if any(output.store is not None for output in artifacts):
+        yield Feature.STORES
 
 
 def _of_attempts(job: ir.Job) -> Iterator[Feature]:

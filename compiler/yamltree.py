@@ -117,7 +117,7 @@ def step(key: str | int) -> str:
     """One step of a path, `.key` or `[index]`; a key that holds a dot or a bracket is quoted."""
     if isinstance(key, int):
         return f"[{key}]"
-    if key and not any(c in key for c in '.[]" '):
+    if key.replace("-", "_").isidentifier() or (key and not any(c in key for c in '.[]" ')):
         return f".{key}"
     return '["' + key.replace("\\", "\\\\").replace('"', '\\"') + '"]'
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from posixpath import relpath
 
-from compiler.ir import Artifact, Deploy, Environment, Exec, Job, Ref, Script, Support, walk
+from compiler.ir import Artifact, Deploy, Environment, Exec, Job, Ref, Script, Support, holes
 from compiler.text import WORD, contexts
 
 TYPE_CHECKING = False
@@ -41,6 +41,8 @@ def variable(ref: Ref) -> str:
 
 def word(text: Text) -> str:
     """Text as one shell word: literals quoted where a shell would read them as something else, holes as "$V"."""
+    if len(text) == 1 and isinstance(text[0], str) and _PLAIN.issuperset(text[0]):
+        return text[0] or "''"
     parts: list[str] = []
     inside = ""  # what stands in the double quotes that are open
     for piece in text:
@@ -66,7 +68,7 @@ def _double(inside: str) -> str:
 
 def words(argv: tuple[Text, ...]) -> str:
     """Exact arguments as one shell line."""
-    return " ".join(word(argument) for argument in argv)
+    return " ".join(map(word, argv))
 
 
 def literal(value: str) -> str:
@@ -101,6 +103,8 @@ def prepare(job: Job) -> list[str]:
     """
     environment = job.environment
     if not isinstance(environment, Environment):
+        return []
+    if not (environment.apt or environment.prelude or environment.installer or environment.setup):
         return []
     lines = []
     if environment.apt:
@@ -293,12 +297,11 @@ def script_variable(name: str) -> str:
 def support_scripts(job: Job) -> list[str]:
     """The support scripts that a job's own lines and objectives use, each once."""
     found = [job.action.script] if isinstance(job.action, Support) else []
-    if job.objectives:
+    if job.objectives and "gate" not in found:
         found.append("gate")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def refs(job: Job) -> list[Ref]:
     """Every hole in a job, each once, in order: what a target must give it as variables."""
-    found = (node for node in walk(job) if isinstance(node, Ref))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(holes(job)))

@@ -7,6 +7,9 @@ between two jobs of one part lies in that part or the path does not leave it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,10 +68,21 @@ def _even(order: Sequence[str], weight: Mapping[str, int], limit: int, count: in
     """The smallest limit under which the order still falls into `count` parts (or the limit, where none does)."""
     low = max(weight[name] for name in order)
     high = limit
+    sums = list(accumulate(weight[name] for name in order))
     while low < high:
         middle = (low + high) // 2
-        if len(_cut(order, weight, middle)) <= count:
+        if _count(sums, middle) <= count:
             high = middle
         else:
             low = middle + 1
     return high
+
+
+def _count(sums: list[int], limit: int) -> int:
+    """How many parts `_cut` makes, from the sums of the weights so far."""
+    parts = at = held = 0
+    while at < len(sums):
+        at = bisect_right(sums, held + limit, at)
+        held = sums[at - 1]
+        parts += 1
+    return parts

@@ -58,6 +58,41 @@ def choose(job: Job, settings: Settings, sink: Sink) -> Runner | None:
     return None
 
 
+class Runners:
+    """One target's runners. Jobs that ask for the same get the same one, worked out once."""
+
+    __slots__ = ("known", "settings", "sink")
+
+    def __init__(self, settings: Settings, sink: Sink) -> None:
+        self.settings = settings
+        self.sink = sink
+        self.known: dict[tuple[object, ...], Runner] = {}
+
+    def choose(self, job: Job) -> Runner | None:
+        """As the function of that name."""
+        asked = _asked(job)
+        found = self.known.get(asked)
+        if found is None:
+            found = choose(job, self.settings, self.sink)
+            if found is not None:  # what is missing is reported for each job
+                self.known[asked] = found
+        return found
+
+
+def _asked(job: Job) -> tuple[object, ...]:
+    """All that decides which runner a job gets."""
+    resources = job.resources
+    if resources is None:
+        return (job.platform,)
+    asked: list[object] = [job.platform, resources.spot, resources.runner]
+    for amounts in (resources.request, resources.limit):
+        asked += (None, None) if amounts is None else (amounts.cpu, amounts.memory)
+    device = resources.accelerator
+    if device is not None:
+        asked += (device.count, device.vendor, device.kind, device.memory)
+    return tuple(asked)
+
+
 def lack(job: Job, runner: Runner) -> list[str]:
     """What a runner lacks for a job, in words; nothing where it fits. What an entry doesn't say is no bound."""
     missing = []

@@ -9,9 +9,9 @@ from compiler.source import Origin
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Protocol
+    from typing import Protocol, TypeVar
 
-    from compiler.ir import Text
+    from compiler.ir import Pipeline, Text
     from compiler.source import Source
 
     class Files(Protocol):
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         def exists(self, path: str) -> bool: ...
         def is_file(self, path: str) -> bool: ...
         def source(self, path: str, sink: Sink) -> Source | None: ...
+
+    Group = TypeVar("Group", Project, Pipeline)
 
 
 MOST_COMPARED = 100_000  # names that a run compares to suggest others, some 10 us each: nobody reads 10,000 suggestions
@@ -48,10 +50,13 @@ class Context:
 
 def over_groups(project: Project, change: Callable[[tuple[Job, ...]], tuple[Job, ...]]) -> Project:
     """Apply a change to every group of jobs that know one another: the project's pool, and each pipeline's own jobs."""
-    pipelines = tuple(
-        pipeline.replace(jobs=change(pipeline.jobs)) if pipeline.jobs else pipeline for pipeline in project.pipelines
-    )
-    return project.replace(jobs=change(project.jobs) if project.jobs else project.jobs, pipelines=pipelines)
+    pipelines = tuple(_over_group(pipeline, change) for pipeline in project.pipelines)
+    return _over_group(project, change).replace(pipelines=pipelines)
+
+
+def _over_group(group: Group, change: Callable[[tuple[Job, ...]], tuple[Job, ...]]) -> Group:
+    jobs = change(group.jobs) if group.jobs else group.jobs
+    return group if jobs is group.jobs else group.replace(jobs=jobs)
 
 
 def named(text: Text) -> str:

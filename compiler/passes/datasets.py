@@ -59,6 +59,8 @@ def _as_dataset(output: Artifact, dataset: Dataset) -> Artifact:
 
 
 def _reading(job: Job, datasets: dict[str, Dataset], present: set[str], context: Context) -> Job:
+    if not job.datasets:
+        return job
     inputs: list[Input] = []
     needs: list[Need] = []
     wanted = {need.job for need in job.needs}

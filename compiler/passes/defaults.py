@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Environment, EnvVar, Job, Project, Retry
+from compiler.ir import Environment, EnvVar, Job, Need, Project, Retry
 from compiler.passes.context import Context, over_groups
 
 TIMEOUT_SECONDS = 3600
@@ -39,10 +39,17 @@ def _filled(job: Job, project: Project, context: Context) -> Job:
         working_directory=folder,
         environment=environment,
         retry=_retry(job.retry),
-        needs=tuple(
-            need.replace(artifacts=need.artifacts is not False, optional=bool(need.optional), legs=need.legs or "all")
-            for need in job.needs
-        ),
+        needs=tuple([_whole(need) for need in job.needs]),
+    )
+
+
+def _whole(need: Need) -> Need:
+    return Need(
+        job=need.job,
+        artifacts=need.artifacts is not False,
+        optional=bool(need.optional),
+        legs=need.legs or "all",
+        origin=need.origin,
     )
 
 

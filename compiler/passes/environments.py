@@ -77,7 +77,11 @@ def _with_builds(
     jobs: tuple[Job, ...], built: dict[str, Environment], more: tuple[Environment | str, ...], context: Context
 ) -> tuple[Job, ...]:
     jobs = tuple(_filled(job, built, context) for job in jobs)
-    wanted: list[Environment | str] = [_named(job.environment, job.name) for job in jobs if job.environment]
+    wanted: list[Environment | str] = [
+        _named(job.environment, job.name)
+        for job in jobs
+        if isinstance(job.environment, str) or (job.environment is not None and job.environment.build is not None)
+    ]
     wanted.extend(job.action.image for job in jobs if isinstance(job.action, Deploy) and job.action.image)
     wanted.extend(need.job[6:] for job in jobs for need in job.needs if need.job.startswith("build-"))
     taken = {job.name: job for job in jobs}
@@ -174,11 +178,13 @@ def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str],
     else:
         environment = named
     _check(environment, job, context)
-    job = job.replace(platform=job.platform or environment.platform)
+    if job.platform is None and environment.platform is not None:
+        job = job.replace(platform=environment.platform)
     if environment.build is not None:
         return _in_built_image(job, environment, built_by, context)
     accelerated = job.resources is not None and job.resources.accelerator is not None
-    return job.replace(environment=with_image(environment, accelerated))
+    environment = with_image(environment, accelerated)
+    return job if environment is named else job.replace(environment=environment)
 
 
 # Which installers read what an environment says beside its `install`.
@@ -269,6 +275,8 @@ def place_unused_builds(project: Project, context: Context) -> Project:
     """An image that is only published is built after all other jobs that nobody waits for."""
 
     def place(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        if not any(isinstance(job.action, BuildImage) for job in jobs):
+            return jobs
         needed = {need.job for job in jobs for need in job.needs}
         last = [job.name for job in jobs if job.name not in needed and not isinstance(job.action, BuildImage)]
         return tuple(_after(job, last) if _is_loose_build(job, needed) else job for job in jobs)

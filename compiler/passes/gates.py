@@ -45,10 +45,11 @@ def lower_gates(project: Project, context: Context) -> Project:
 
 
 def _with_gates(pipeline: Pipeline) -> Pipeline:
-    taken = {job.name for job in pipeline.jobs}
-    gated = {job.name: _free(f"{job.name}-gate", taken) for job in pipeline.jobs if _wants_gate(job)}
-    if not gated:
+    wanting = [job.name for job in pipeline.jobs if _wants_gate(job)]
+    if not wanting:
         return pipeline
+    taken = {job.name for job in pipeline.jobs}
+    gated = {name: _free(f"{name}-gate", taken) for name in wanting}
     jobs: list[Job] = []
     for job in pipeline.jobs:
         needs = tuple(

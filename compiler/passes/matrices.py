@@ -16,7 +16,7 @@ def check_matrices(project: Project, context: Context) -> Project:
             if job.matrix is not None:
                 _check_legs(job, context)
             for need in job.needs:
-                if need.job in by_name and need.legs not in (None, "all"):
+                if need.legs not in (None, "all") and need.job in by_name:
                     _check_need(job, need, by_name[need.job], context)
         return jobs
 

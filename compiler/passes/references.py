@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Artifact, BuildImage, Deploy, Environment, Job, Need, Node, Project, Publish, Ref, walk
+from compiler.ir import Artifact, BuildImage, Deploy, Environment, Job, Need, Node, Project, Publish, Ref, holes
 from compiler.matrix import axes
 from compiler.passes.context import Context, labels, over_groups
 from compiler.passes.environments import builders
@@ -63,7 +63,8 @@ def _checked(jobs: tuple[Job, ...], names: _Names, context: Context) -> tuple[Jo
 
 def _checked_job(job: Job, by_name: Mapping[str, Job], names: _Names, context: Context) -> Job:
     changes: dict[str, object] = {}
-    if any(need.job not in by_name for need in job.needs) or len({need.job for need in job.needs}) < len(job.needs):
+    needed = {need.job for need in job.needs}
+    if len(needed) < len(job.needs) or not needed <= by_name.keys():
         changes["needs"] = _known_needs(job, by_name, names, context)
     for dataset in job.datasets:
         if dataset not in names.datasets:
@@ -153,9 +154,8 @@ def _check_environment(environment: Environment, names: _Names, context: Context
 
 
 def _check_holes(job: Job, names: _Names, context: Context) -> None:
-    for node in walk(job):
-        if isinstance(node, Ref):
-            _check_hole(node, job, names, context)
+    for ref in holes(job):
+        _check_hole(ref, job, names, context)
     for output in job.outputs:
         if isinstance(output, Artifact):
             _check_path(output, job, names, context)
@@ -219,6 +219,5 @@ def _check_texts(project: Project, names: _Names, context: Context) -> None:
         if pipeline.concurrency is not None:
             texts.append(("concurrency", pipeline.concurrency))
     for where, text in texts:
-        for node in walk(text):
-            if isinstance(node, Ref):
-                _check_hole(node, Job(name=where, origin=text.origin), names, context)
+        for ref in holes(text):
+            _check_hole(ref, Job(name=where, origin=text.origin), names, context)

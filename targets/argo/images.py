@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.ir import BuildImage, Ref, walk
+from compiler.ir import BuildImage, holes
 from targets import commands
 from targets.argo import codes, spelling
 
@@ -27,7 +27,7 @@ class Images:
                 if isinstance(job.action, BuildImage):
                     self.builds.setdefault(job.action.environment or job.name, job)
                 else:
-                    self.used.update(node.name for node in walk(job) if isinstance(node, Ref) and node.kind == "images")
+                    self.used.update(ref.name for ref in holes(job) if ref.kind == "images")
 
     def repository(self, environment: str) -> str:
         """`registry.example.com/team/churn`, without a tag."""

@@ -31,6 +31,8 @@ def identity_of(workflow: Workflow, job: Job) -> Identity | None:
     action = job.action
     if isinstance(action, BuildImage) and action.publish is not None and action.publish.identity is not None:
         return workflow.identities.get(action.publish.identity)
+    if not workflow.identities:
+        return None
     named = [getattr(output, "store", None) or workflow.settings.store for output in job.outputs]
     if job.resume is not None:
         named.append(job.resume.store or workflow.settings.store)
@@ -49,7 +51,7 @@ def token_reasons(workflow: Workflow, job: Job) -> list[str]:
     """Why the job may ask for an OpenID Connect token."""
     found = identity_of(workflow, job)
     reasons = [f"signs in to {found.provider}"] if found is not None and found.provider in ("aws", "gcp") else []
-    if any(_store(workflow, one) == "vault" for one in job.secrets):
+    if job.secrets and any(_store(workflow, one) == "vault" for one in job.secrets):
         reasons.append("reads secrets from Vault")
     return reasons
 
@@ -162,6 +164,8 @@ def _vault_name(one: SecretUse) -> str:
 
 def vault(workflow: Workflow, job: Job) -> list[Step]:
     """Read from Vault with the job's own token: nothing of it is set as a variable of the whole job."""
+    if not job.secrets:
+        return []
     wanted = list({one.secret: one for one in job.secrets if _store(workflow, one) == "vault"}.values())
     if not wanted:
         return []

@@ -26,7 +26,12 @@ PINS: dict[str, tuple[str, str]] = {
 }
 
 
+_used: dict[str, Remark] = {}
+
+
 def use(action: str) -> Remark:
     """What `uses:` says, with the release as a comment. Raises KeyError for an action that is not in the table."""
-    version, commit = PINS[action]
-    return Remark(f"{action}@{commit}", version)
+    if action not in _used:
+        version, commit = PINS[action]
+        _used[action] = Remark(f"{action}@{commit}", version)
+    return _used[action]

@@ -65,14 +65,16 @@ def bracketed(expression: str) -> str:
 
 def conjunction(terms: Iterable[str]) -> str:
     """All of the terms, each once; "" for none."""
-    parts = list(dict.fromkeys(term for term in terms if term))
-    if len(parts) == 1:
-        return parts[0]
+    parts = list(dict.fromkeys(filter(None, terms)))
+    if len(parts) < 2:
+        return parts[0] if parts else ""
     return " && ".join(f"({part})" if _has_or(part) else part for part in parts)
 
 
 def _has_or(expression: str) -> bool:
     """Whether an `||` stands outside of parentheses and literals."""
+    if "||" not in expression:
+        return False
     depth, quoted = 0, False
     for at, character in enumerate(expression):
         if character == "'":

@@ -213,7 +213,10 @@ def _secret_id(one: SecretUse) -> str:
 
 def built_in(image: Text | None) -> str | None:
     """The environment whose built image a reference is."""
-    return next((piece.name for piece in image or () if isinstance(piece, Ref) and piece.kind == "images"), None)
+    for piece in image or ():
+        if isinstance(piece, Ref) and piece.kind == "images":
+            return piece.name
+    return None
 
 
 def built_credentials(workflow: Workflow, image: Text | None) -> dict[str, str]:

@@ -19,13 +19,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from compiler.ir import Condition, Runner, Text
+    from compiler.ir import Condition, Text
     from targets.github.workflow import Workflow
 
 LONGEST_HOSTED_MINUTES = 6 * 60
 LONGEST_SELF_HOSTED_MINUTES = 5 * 24 * 60
 SET_UP_MINUTES = 10  # beside the attempts of a job that counts its own time
-RUNNER_KEYS = ("labels", "group")
 SCOPES = frozenset(
     (
         "actions", "artifact-metadata", "attestations", "checks", "contents", "deployments", "discussions", "id-token",
@@ -39,27 +38,27 @@ class Order:
 
     def __init__(self, workflow: Workflow) -> None:
         self.explicit: set[str] = set()  # jobs whose `if` restates what their needs must have come to
-        self.closed: dict[str, Condition | None] = {}  # a job's condition with those of the needs it can't do without
+        # A job's condition with those of the needs that it can't do without; known only where a `run_on` asks for it.
+        self.closed: dict[str, Condition | None] = {}
         loose: set[str] = set()
+        restated = any(job.run_on in ("failure", "always") for job in workflow.jobs)
         for name in workflow.order:
             job = workflow.by_name[name]
-            if job.run_on not in (None, "success") or any(need.optional for need in job.needs):
+            if job.run_on not in (None, "success") or True in [need.optional for need in job.needs]:
                 loose.add(name)
-            if name in loose or any(need.job in loose or need.job in self.explicit for need in job.needs):
                 self.explicit.add(name)
-            inherited = [self.closed[need.job] for need in job.needs if not need.optional]
-            known = [condition for condition in inherited if condition is not None]
-            self.closed[name] = conjoin(job.condition, *known) if known else job.condition
+            elif not self.explicit.isdisjoint([need.job for need in job.needs]):
+                self.explicit.add(name)
+            if restated:
+                inherited = [self.closed[need.job] for need in job.needs if not need.optional]
+                self.closed[name] = conjoin(job.condition, *inherited)
 
 
 def emit(workflow: Workflow, order: Order, job: Job) -> dict[str, Any]:
     """One job as GitHub takes it."""
     if isinstance(job.action, Call):
         return _call(workflow, order, job)
-    runner = workflow.runner(job)
-    runs_on = workflow.runs_on(job, runner)
-    _check_runner(workflow, runner)
-    self_hosted = workflow.is_self_hosted(runner, runs_on)
+    runs_on, self_hosted = workflow.machine(job)
     found = _head(workflow, order, job, guarded=self_hosted or isinstance(job.action, Deploy))
     if self_hosted and expressions.NOT_FROM_FORK in found.get("if", ""):
         _note_forks(workflow)
@@ -111,7 +110,10 @@ def _head(workflow: Workflow, order: Order, job: Job, guarded: bool) -> dict[str
     test = run_condition(workflow, order, job, guarded)
     if test:
         found["if"] = expressions.condition(test)
-    needs = [workflow.ids[need.job] for need in job.needs if workflow.same_part(job, need.job)]
+    needed = [need.job for need in job.needs]
+    if workflow.part_of:
+        needed = [name for name in needed if workflow.same_part(job, name)]
+    needs = [workflow.ids[name] for name in needed]
     if f"needs.{workflow.decide_id}." in test:
         needs.insert(0, workflow.decide_id)
     if needs:
@@ -147,7 +149,7 @@ def run_condition(workflow: Workflow, order: Order, job: Job, guarded: bool) -> 
     if explicit:
         terms.append("!cancelled()")
         terms.extend(_results(workflow, job))
-    else:
+    elif workflow.part_of:
         others = [need.job for need in job.needs if not workflow.same_part(job, need.job)]
         terms.extend(f"{workflow.result(job, other)} == 'success'" for other in dict.fromkeys(others))
     whole = job.condition
@@ -182,25 +184,22 @@ def _results(workflow: Workflow, job: Job) -> list[str]:
 
 def _condition_terms(workflow: Workflow, job: Job, condition: Condition | None) -> list[str]:
     """The condition's terms as expressions; what GitHub can't test is one term that the decide job answers."""
-    native: list[Condition] = []
+    found: list[str] = []
     others: list[Condition] = []
     for term in conditions.terms(condition):
-        (native if conditions.is_native(term) else others).append(term)
-    found = [conditions.expression(term, workflow.facts) for term in native]
+        test = workflow.tests.get(id(term))
+        if test is None and conditions.is_native(term):
+            test = workflow.tests[id(term)] = conditions.expression(term, workflow.facts)
+        if test is None:
+            others.append(term)
+        else:
+            found.append(test)
     if others:
         found.append(workflow.decision(job, conjoin(*others)))
     return found
 
 
 # -------------------------------------------------------------------------------------------------------- where it runs
-
-
-def _check_runner(workflow: Workflow, runner: Runner | None) -> None:
-    if runner is None:
-        return
-    for key in (key for key, _ in runner.select if key not in RUNNER_KEYS):
-        message = f'"{key}" says nothing to GitHub: a runner is chosen by its labels and its group'
-        workflow.sink.report(core.WRONG_SETTING, message, runner.origin or workflow.settings.origin)
 
 
 def _add_environment(workflow: Workflow, job: Job, found: dict[str, Any]) -> None:
@@ -283,6 +282,8 @@ def _permissions(workflow: Workflow, job: Job) -> dict[str, Any]:
 
 
 def _pulls_own_image(workflow: Workflow, job: Job) -> bool:
+    if not workflow.builders:
+        return False
     pulled = [sidecar.image for sidecar in job.sidecars]
     if isinstance(job.environment, Environment) and job.environment.image and workflow.in_container(job):
         pulled.append(job.environment.image)

@@ -50,17 +50,19 @@ def emit(
     """The workflow's files, by stem, the one that starts first; and what its callers must know."""
     order = jobs.Order(workflow)
     made = {job.name: _filled(jobs.emit(workflow, order, job), job, callees) for job in workflow.jobs}
-    sizes = _sizes(workflow, made)
+    measures = {name: Measure(job) for name, job in made.items()}
     called = [callees[job.action.pipeline] for job in workflow.jobs if isinstance(job.action, Call)]
     follow = _follow(workflow, callees, after)
-    if sizes is None:
+    if sum(measure.size for measure in measures.values()) <= _room(workflow):
         body = {workflow.ids[name]: job for name, job in made.items()}
         decide = _decide(workflow)
         everything = {**({workflow.decide_id: decide} if decide else {}), **body, **follow}
+        secrets = secrets_in([decide, [made[name] for name in made if measures[name].names_secrets], follow])
         files = [(workflow.file, _document(workflow, everything))]
         parts: list[Callee] = []
     else:
-        files, parts, everything = _split(workflow, order, made, sizes, callees, follow)
+        files, parts, everything = _split(workflow, order, made, measures, callees, follow)
+        secrets = secrets_in(everything)
     workflows = sum({id(one): one.workflows + 1 for one in (*called, *parts)}.values())
     workflows += sum(callees[pipeline.name].workflows + 1 for pipeline in after)
     if workflows > MOST_WORKFLOWS:
@@ -70,9 +72,8 @@ def emit(
             workflow.pipeline.origin,
             help="make several pipelines of it, or fewer jobs with a matrix",
         )
-    rights, secrets = union(everything.values()), secrets_in(everything)
     _declare_secrets(files[0][1], secrets)
-    return files, Callee(workflow.file, rights, secrets, workflows)
+    return files, Callee(workflow.file, union(everything.values()), secrets, workflows)
 
 
 def _declare_secrets(document: dict[str, Any], secrets: list[str]) -> None:
@@ -219,10 +220,15 @@ def _decide(workflow: Workflow) -> dict[str, Any] | None:
 # ---------------------------------------------------------------------------------------------------------------- splitting
 
 
-def _sizes(workflow: Workflow, made: dict[str, dict[str, Any]]) -> dict[str, int] | None:
-    """The bytes of each job where all together are too many for one file, else None."""
-    sizes = {name: size(job) for name, job in made.items()}
-    return sizes if sum(sizes.values()) > _room(workflow) else None
+class Measure:
+    """What a look at a job's data shows: its size as text, and whether it could read a secret."""
+
+    __slots__ = ("names_secrets", "size")
+
+    def __init__(self, made: dict[str, Any]) -> None:
+        text = repr(made)
+        self.size = _size(text, made)
+        self.names_secrets = "secrets." in text
 
 
 def size(made: Any) -> int:
@@ -230,7 +236,10 @@ def size(made: Any) -> int:
 
     A test holds it to what is written. Against Python's own text YAML has an indent before each key and each line.
     """
-    text = repr(made)
+    return _size(repr(made), made)
+
+
+def _size(text: str, made: Any) -> int:
     length = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     indents = 10 * text.count("\\n") + 3 * text.count("': ")
     return (length + indents) * 23 // 20 + len(getattr(made, "comment", "")) + 60
@@ -245,19 +254,20 @@ def _split(
     workflow: Workflow,
     order: jobs.Order,
     made: dict[str, dict[str, Any]],
-    sizes: dict[str, int],
+    measures: dict[str, Measure],
     callees: dict[str, Callee],
     follow: dict[str, Any],
 ) -> tuple[list[tuple[str, dict[str, Any]]], list[Callee], dict[str, Any]]:
     """The top workflow, which starts and calls, and its parts."""
     room = _room(workflow)
-    largest = max(sizes, key=lambda name: sizes[name])
-    if sizes[largest] > room:
+    largest = max(measures, key=lambda name: measures[name].size)
+    if measures[largest].size > room:
         job = workflow.by_name[largest]
-        message = f'"{job.name}" alone makes {sizes[largest]} bytes, a workflow file on GitHub holds {FILE_BYTES}'
+        own = measures[largest].size
+        message = f'"{job.name}" alone makes {own} bytes, a workflow file on GitHub holds {FILE_BYTES}'
         workflow.sink.report(core.LIMIT, message, job.origin)
         return [(workflow.file, _document(workflow, follow))], [], follow
-    bodies, earlier = _bodies(workflow, order, made, sizes, callees)
+    bodies, earlier = _bodies(workflow, order, made, measures, callees)
     workflow.sink.report(
         core.SPLIT,
         f'"{workflow.pipeline.name}" is too large for one workflow file on GitHub: {len(bodies)} parts run in their order',
@@ -268,8 +278,8 @@ def _split(
     files, parts = [], []
     for number, body in enumerate(bodies, 1):
         stem = f"{workflow.file}-{number}"
-        document = _part(workflow, number, body, exports.get(number, {}))
-        part = Callee(stem, union(body.values()), secrets_in(body), 0)
+        document = _part(workflow, number, body.jobs, exports.get(number, {}))
+        part = Callee(stem, union(body.jobs.values()), secrets_in(body.with_secrets), 0)
         _declare_secrets(document, part.secrets)
         files.append((stem, document))
         parts.append(part)
@@ -283,40 +293,62 @@ def _split(
     return [(workflow.file, _document(workflow, top | follow)), *files], parts, top | follow
 
 
+class _Body:
+    """The jobs of a part by id, those of them that could read a secret, and at most how many bytes they are."""
+
+    __slots__ = ("bytes", "jobs", "with_secrets")
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Any] = {}
+        self.with_secrets: list[Any] = []
+        self.bytes = 100
+
+    def add(self, id_: str, job: dict[str, Any], measure: Measure) -> None:
+        self.jobs[id_] = job
+        self.bytes += measure.size + 2 * len(id_)  # no less than `size` of all of them
+        if measure.names_secrets:
+            self.with_secrets.append(job)
+
+
 def _bodies(
     workflow: Workflow,
     order: jobs.Order,
     made: dict[str, dict[str, Any]],
-    sizes: dict[str, int],
+    measures: dict[str, Measure],
     callees: dict[str, Callee],
-) -> tuple[list[dict[str, Any]], list[list[int]]]:
-    """The jobs of each part by id, and the numbers of the earlier parts that each needs.
+) -> tuple[list[_Body], list[list[int]]]:
+    """The parts, and the numbers of the earlier parts that each needs.
 
     Where a need lies in another part it becomes a longer `if`, and an output there. Few do, as a rule; where many do
     the parts are cut again, smaller.
     """
     needs = {job.name: [need.job for need in job.needs] for job in workflow.jobs}
     room = _room(workflow)
-    bodies: list[dict[str, Any]] = []
+    bodies: list[_Body] = []
     groups: list[list[str]] = []
     for share in (40, 400):
-        weight = {name: min(room, sizes[name] + share * len(needs[name])) for name in sizes}
+        weight = {name: min(room, one.size + share * len(needs[name])) for name, one in measures.items()}
         groups = partition.split(workflow.order, needs, weight, room)
         workflow.place(groups)
         moved = {job.name for job in workflow.jobs if _reads_elsewhere(workflow, job, made[job.name])}
-        bodies = [{} for _ in groups]
+        bodies = [_Body() for _ in groups]
         for job in workflow.jobs:
-            body = bodies[workflow.part_of[job.name] - 1]
-            again = job.name in moved
-            text = _filled(jobs.emit(workflow, order, job), job, callees) if again else made[job.name]
-            body[workflow.ids[job.name]] = text
+            one, measure = made[job.name], measures[job.name]
+            if job.name in moved:
+                one = _filled(jobs.emit(workflow, order, job), job, callees)
+                measure = Measure(one)
+            bodies[workflow.part_of[job.name] - 1].add(workflow.ids[job.name], one, measure)
         outputs = _exports(workflow)
-        if all(size(body) + size(outputs.get(at, {})) <= room for at, body in enumerate(bodies, 1)):
+        if all(_fits(body, room - size(outputs.get(at, {}))) for at, body in enumerate(bodies, 1)):
             break
     else:
         message = f'"{workflow.pipeline.name}" has jobs with too many needs to be cut into files of {FILE_BYTES} bytes'
         workflow.sink.report(core.LIMIT, message, workflow.pipeline.origin)
     return bodies, partition.parts_needed(groups, needs)
+
+
+def _fits(body: _Body, room: int) -> bool:
+    return body.bytes <= room or size(body.jobs) <= room
 
 
 def _reads_elsewhere(workflow: Workflow, job: Job, made: dict[str, Any]) -> bool:
@@ -328,6 +360,7 @@ def _reads_elsewhere(workflow: Workflow, job: Job, made: dict[str, Any]) -> bool
 def _exports(workflow: Workflow) -> dict[int, dict[str, str]]:
     """What later parts ask of each part: results, and the references of images."""
     found: dict[int, dict[str, str]] = {}
+    builders = set(workflow.builders.values())
     for job in workflow.jobs:
         for need in job.needs:
             if workflow.same_part(job, need.job):
@@ -335,7 +368,7 @@ def _exports(workflow: Workflow) -> dict[int, dict[str, str]]:
             name = workflow.ids[need.job]
             outputs = found.setdefault(workflow.part_of[need.job], {})
             outputs[name] = expressions.hole(f"jobs.{name}.result")
-            if need.job in workflow.builders.values():
+            if need.job in builders:
                 outputs[f"{name}_image"] = expressions.hole(f"jobs.{name}.outputs.image")
     return found
 

@@ -73,14 +73,18 @@ def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
     return steps
 
 
+_CHECKOUT: Step = {"uses": use("actions/checkout"), "with": {"persist-credentials": False}}
+
+
 def checkout(**more: Any) -> Step:
-    """The commit's files, without leaving the token behind."""
-    return {"uses": use("actions/checkout"), "with": {"persist-credentials": False, **more}}
+    """The commit's files, without leaving the token behind. (No step is ever changed, so that all may share one.)"""
+    return {**_CHECKOUT, "with": {**_CHECKOUT["with"], **more}} if more else _CHECKOUT
 
 
 def commit(workflow: Workflow, job: Job) -> list[Step]:
     """The short commit, which no expression can cut out of the long one."""
-    if not any(ref.kind == "git" and ref.name == "short" for ref in workflow.holes(job)):
+    holes = workflow.holes(job)
+    if not holes or not any(ref.kind == "git" and ref.name == "short" for ref in holes):
         return []
     return [{"id": "commit", "run": 'echo "short=$(printf %.8s "$GITHUB_SHA")" >> "$GITHUB_OUTPUT"'}]
 
@@ -94,11 +98,10 @@ def token_reasons(workflow: Workflow, job: Job) -> list[str]:
 
 def job_env(workflow: Workflow, job: Job) -> dict[str, str]:
     """The variables of the whole job: the user's own, and the values of holes that its commands read."""
-    found = {
-        variable.name: workflow.text(job, variable.value)
-        for variable in job.env
-        if not workflow.is_late(job, variable.value)
-    }
+    found = {}
+    for variable in job.env:
+        if not workflow.is_late(job, variable.value):
+            found[variable.name] = workflow.text(job, variable.value)
     for ref in workflow.shell_holes(job):
         if not workflow.is_late(job, (ref,)):
             found[commands.variable(ref)] = workflow.text(job, (ref,))
@@ -107,6 +110,8 @@ def job_env(workflow: Workflow, job: Job) -> dict[str, str]:
 
 def step_env(workflow: Workflow, job: Job) -> dict[str, str]:
     """The variables that only a step can have: values of earlier steps and of the services' ports."""
+    if not workflow.holes(job):
+        return {}
     found = {
         variable.name: workflow.text(job, variable.value)
         for variable in job.env
@@ -195,7 +200,7 @@ def _work(workflow: Workflow, job: Job) -> list[Step]:
             lines = [f"cd {commands.literal(folder)}", *lines]
     elif prepare:
         lines = [*prepare, *(['cd "$GITHUB_WORKSPACE"'] if folder and is_wrapped(job) else []), *lines]
-    if any(isinstance(output, ChangedFiles) for output in job.outputs):
+    if job.outputs and any(isinstance(output, ChangedFiles) for output in job.outputs):
         lines = [f"mkdir -p .headrace && touch {STARTED}", *lines]
     steps.append(_run(job, lines, env))
     return steps
@@ -368,7 +373,7 @@ def _check(workflow: Workflow, job: Job) -> None:
         wanting.append("cache")
     if job.objectives:
         wanting.append("objectives")
-    if any(_store(workflow, output) is not None for output in job.outputs):
+    if job.outputs and any(_store(workflow, output) is not None for output in job.outputs):
         wanting.append("outputs in a store")
     if wanting and not workflow.has_python(job):
         message = f'"{job.name}" has {" and ".join(wanting)}, which needs Python in its image'
@@ -724,6 +729,8 @@ done
 
 def _sidecars(workflow: Workflow, job: Job) -> list[Step]:
     """Wait until each sidecar's port answers."""
+    if not job.sidecars:
+        return []
     places = [
         workflow.text(
             job,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compiler import codes as core
 from compiler import graph
 from compiler.ir import (
     Artifact,
@@ -17,7 +18,7 @@ from compiler.ir import (
     Ref,
     Script,
     Support,
-    walk,
+    holes,
 )
 from compiler.matrix import axes, label, legs
 from targets import commands, names, runners
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from compiler.matrix import Leg
 
 HOSTED = {"linux/amd64": "ubuntu-24.04", "linux/arm64": "ubuntu-24.04-arm"}
+RUNNER_KEYS = ("labels", "group")
 HOSTED_PREFIXES = ("ubuntu-", "windows-", "macos-")
 LEGS_PER_MATRIX = 256  # https://docs.github.com/en/actions/reference/limits
 LONGEST_ID = 99  # characters: "less than 100", GitHub's own parser says
@@ -44,6 +46,8 @@ _PLAIN_AXIS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 
 def legal_id(name: str) -> str:
     """A job's id: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_id."""
+    if name.isascii() and name.replace("-", "_").isidentifier() and name[0] != "-" and name[-1] != "-":
+        return name
     kept = "".join(c if c in _PLAIN_AXIS else "-" for c in name).strip("-") or "job"
     return kept if kept[0].isalpha() or kept[0] == "_" else "_" + kept
 
@@ -118,11 +122,15 @@ class Workflow:
         self.change_requests = called or change_requests  # whether a run may be of a change request
         self.facts = Facts(self.parameters, self.values, called, self.change_requests, sink, pipeline.origin)
         self.decide_id = names.fresh("decide", self.ids.values())
+        self.tests: dict[int, str] = {}  # terms of conditions as expressions, by identity: many jobs share a few
         self.decided: dict[str, Any] = {}  # conditions by the decide job's output
         self.scripts: dict[str, None] = {}  # support scripts that travel in the workflow's env
         self.part_of: dict[str, int] = {}  # a job's part, where the pipeline is split
         self.builders = {job.action.environment: job.name for job in self.jobs if isinstance(job.action, BuildImage)}
         self._shell_holes: dict[str, list[Ref]] = {}
+        self._holes: dict[str, list[Ref]] = {}
+        self._machines: dict[int, tuple[Any, bool]] = {}
+        self._runners = runners.Runners(settings, sink)
         self.used_images = {ref.name for job in self.jobs for ref in self.holes(job) if ref.kind == "images"}
         self.used_images |= {
             job.action.image for job in self.jobs if isinstance(job.action, Deploy) and job.action.image
@@ -148,6 +156,7 @@ class Workflow:
         self.part_of = {name: number for number, group in enumerate(groups, 1) for name in group}
         self.values.update({name: f"inputs.{expressions.input_name(name)}" for name in self.parameters})
         self.decided.clear()
+        self.tests.clear()
 
     def same_part(self, job: Job, other: str) -> bool:
         return not self.part_of or self.part_of[job.name] == self.part_of[other]
@@ -215,6 +224,8 @@ class Workflow:
         return f"job.services.{service}.ports['{port}']"
 
     def text(self, job: Job, pieces: Text) -> str:
+        if len(pieces) == 1 and isinstance(pieces[0], str):
+            return expressions.written(pieces[0])
         return expressions.text(pieces, lambda ref: self.expression(job, ref))
 
     def shell_holes(self, job: Job) -> list[Ref]:
@@ -226,24 +237,51 @@ class Workflow:
 
     def holes(self, job: Job) -> list[Ref]:
         """All holes of a job."""
+        known = self._holes.get(job.name)
+        if known is None:
+            known = self._holes[job.name] = self._all_holes(job)
+        return known
+
+    def _all_holes(self, job: Job) -> list[Ref]:
         found = [piece for variable in job.env for piece in variable.value if isinstance(piece, Ref)]
         for sidecar in job.sidecars:
-            found += [node for node in walk(sidecar) if isinstance(node, Ref)]
+            found += holes(sidecar)
         if isinstance(job.environment, Environment) and job.environment.image:
             found += [piece for piece in job.environment.image if isinstance(piece, Ref)]
         if isinstance(job.action, (BuildImage, Call)):
-            found += [node for node in walk(job.action) if isinstance(node, Ref)]
+            found += holes(job.action)
         return [*self.shell_holes(job), *found]
 
     def is_late(self, job: Job, pieces: Text) -> bool:
         """Whether text has a hole that only a step can fill."""
-        found = (self.expression(job, piece) for piece in pieces if isinstance(piece, Ref))
-        return any(value.startswith(("steps.", "job.")) for value in found)
+        for piece in pieces:
+            if isinstance(piece, Ref) and self.expression(job, piece).startswith(("steps.", "job.")):
+                return True
+        return False
 
     # ---------------------------------------------------------------------------------------------------- machines
 
     def runner(self, job: Job) -> Runner | None:
-        return runners.choose(job, self.settings, self.sink)
+        return self._runners.choose(job)
+
+    def machine(self, job: Job) -> tuple[Any, bool]:
+        """`runs-on`, and whether that may be the user's own machine."""
+        runner = self.runner(job)
+        found = self._machines.get(id(runner))
+        if found is None:
+            self._check_runner(runner)
+            runs_on = self.runs_on(job, runner)
+            found = runs_on, self.is_self_hosted(runner, runs_on)
+            if runner is not None and runner.select:  # else it is the job that decides
+                self._machines[id(runner)] = found
+        return found
+
+    def _check_runner(self, runner: Runner | None) -> None:
+        if runner is None:
+            return
+        for key in (key for key, _ in runner.select if key not in RUNNER_KEYS):
+            message = f'"{key}" says nothing to GitHub: a runner is chosen by its labels and its group'
+            self.sink.report(core.WRONG_SETTING, message, runner.origin or self.settings.origin)
 
     def runs_on(self, job: Job, runner: Runner | None) -> Any:
         """`runs-on`, from the runner's labels and group, or the hosted runner of the job's platform."""
@@ -347,7 +385,9 @@ def _in_shell(job: Job) -> Iterator[Ref]:
         texts.extend(job.environment.setup)
     texts.extend(output.path for output in job.outputs if isinstance(output, Artifact))
     for text in texts:
-        yield from (piece for piece in text if isinstance(piece, Ref))
+        for piece in text:
+            if isinstance(piece, Ref):
+                yield piece
 
 
 def _posix(schedule: OnSchedule) -> OnSchedule:

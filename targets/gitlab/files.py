@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler import codes as core
 from compiler.images import KUBECTL
-from compiler.ir import Artifact, Call, Identity, Job, Pipeline, Project, Ref, Settings, walk
+from compiler.ir import Artifact, Call, Identity, Job, Pipeline, Project, Ref, Settings, holes
 from targets.commands import flat, script_variable, variable
 from targets.gitlab import codes
 from targets.gitlab.conditions import Dialect
@@ -119,7 +119,7 @@ class File:
         """The holes in an environment."""
         known = self._environments.get(id(environment))
         if known is None:
-            refs = [node for node in walk(environment) if isinstance(node, Ref)] if environment else []
+            refs = list(holes(environment)) if environment else []
             known = self._environments[id(environment)] = (environment, refs)
         return known[1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler import duration, quantity
 from compiler.images import BUILDKIT, HELPER
-from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Ref, walk
+from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Ref, holes
 from compiler.yamlwriter import Block
 from targets import commands, runners
 from targets.gitlab import codes, deploy, images
@@ -70,7 +70,7 @@ def job_data(unit: Unit, file: File) -> Block:
 def _refs(job: Job, file: File) -> list[Ref]:
     """Every hole in what a job runs and leaves, each once. (Jobs share environments, so those are walked once.)"""
     parts: list[Any] = [job.action, job.env, job.inputs, job.outputs, job.sidecars]
-    found = [node for part in parts if part for node in walk(part) if isinstance(node, Ref)]
+    found = [node for part in parts if part for node in holes(part)]
     if job.environment is not None:
         found.extend(file.refs_of(job.environment))
     return list(dict.fromkeys(found)) if found else found
