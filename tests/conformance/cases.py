@@ -141,7 +141,7 @@ REFUSED = {
         "azure", "cache-store", "cluster-secrets", "datasets", "disks", "parameter-braces", "pool", "retry-runner",
         "service-accounts", "volumes",
     },
-    "argo": {"matrix-braces", "parameter-braces", "permissions", "vault"},
+    "argo": {"cache-store", "matrix-braces", "parameter-braces", "permissions", "vault"},
 }  # fmt: skip
 
 

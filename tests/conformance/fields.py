@@ -22,6 +22,16 @@ _NAMES = {
     ("Call", "pipeline"): "pipelines",
     ("OnPipeline", "pipeline"): "pipelines",
 }
+# Of those, what may be left out where there is no other name.
+_OPTIONAL = (
+    "Artifact.store",
+    "Input.store",
+    "Cache.store",
+    "Resume.store",
+    "Publish.identity",
+    "Store.identity",
+    "Environment.credentials",
+)
 # Texts of which only some are legal, and another legal one.
 _OTHER_WORDS = {
     ("Environment", "python"): "3.13",
@@ -97,6 +107,8 @@ def _others(value: Any, name: str, project: Project) -> list[Any]:
     if isinstance(value, int):
         return [value + (10**9 if value >= 10**9 else 1), value * 100, 1 if value != 1 else 2]
     other = _other(value, name, project)
+    if other is None and name in _OPTIONAL:
+        return [None]
     return [] if other is None else [other]
 
 

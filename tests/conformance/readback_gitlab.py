@@ -69,7 +69,11 @@ def _entry(entry: dict[str, Any]) -> list[Leg]:
 
 
 def _value(value: Any) -> str:
-    return str(value["value"]) if isinstance(value, dict) else str(value)
+    """What a job sees: `$$` is a dollar, and so is the variable that stands for one: https://docs.gitlab.com/ci/variables/"""
+    shown = str(value["value"]) if isinstance(value, dict) else str(value)
+    if isinstance(value, dict) and value.get("expand") == "false":
+        return shown
+    return shown.replace("${HEADRACE_DOLLAR}", "$$").replace("$$", "$")
 
 
 def _connect(found: Readback, key: Key, job: dict[str, Any], jobs: dict[str, Any]) -> None:
