@@ -262,7 +262,7 @@ def test_parameters_reach_a_child() -> None:
     made = several(pipeline("sweep", OnManual(), parameters=(same, other)), pipeline={"parameters": (same, own)})
     assert set(made.header) == {"headrace_pipeline", "rate", "mode", "sweep_mode"}
     trigger = made.main["sweep"]
-    assert trigger["inherit"] == {"variables": ["HEADRACE_PARAM_RATE"]}
+    assert trigger["inherit"] == {"variables": ["HEADRACE_PIPELINE", "HEADRACE_PARAM_RATE"]}
     assert trigger["variables"]["HEADRACE_PARAM_MODE"] == {"value": "$[[ inputs.sweep_mode ]]", "expand": False}
     child = made.files[".gitlab/headrace/sweep.yml"][-1]
     assert child["variables"] == {"HEADRACE_PARAM_RATE": "1", "HEADRACE_PARAM_MODE": "y"}

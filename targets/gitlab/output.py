@@ -198,7 +198,8 @@ class Output:
     def _child_job(self, pipeline: Pipeline, source: str) -> dict[str, Any]:
         """The keys of a trigger job: what it passes on, and the lock that it holds while the child runs."""
         values: dict[str, object] = {"HEADRACE_SOURCE": source}
-        inherited = []
+        # What a job does not inherit its own rules can't see either: https://docs.gitlab.com/ci/yaml/#inheritvariables
+        inherited = ["HEADRACE_PIPELINE"] if triggers.CHOICE in self.inputs else []
         for parameter in pipeline.parameters:
             name = triggers.parameter_variable(parameter.name)
             wanted = self._input(pipeline, parameter.name)
