@@ -348,3 +348,15 @@ def test_documents_without_anything_are_no_documents(more: str, line: int) -> No
     _, sink = read_text(f"version: 1\nname: a\njobs: {{a: {{run: x}}}}\n{more}")
     places = [one.span.begin.line for one in sink.diagnostics if one.span]
     assert places == ([line] if line else [])
+
+
+def test_data_holds_no_integer_that_readers_round() -> None:
+    text = "version: 1\nname: a\njobs: {a: {run: x}}\ntargets: {gitlab: {overlay: {pipeline: {x: %s}}}}\n"
+    for number, codes in (("9007199254740991", []), ("-9007199254740992", ["HR2017"]), ("'9007199254740992'", [])):
+        _, sink = read_text(text % number)
+        assert [one.code.number for one in sink.diagnostics] == codes
+
+
+def test_a_pipelines_variables_hold_no_credentials_either() -> None:
+    _, sink = read_text("version: 1\nname: a\npipelines: {p: {env: {API_TOKEN: abc}, jobs: {a: {run: x}}}}\n")
+    assert [one.code.number for one in sink.diagnostics] == ["HR3032"]

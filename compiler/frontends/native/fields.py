@@ -415,6 +415,7 @@ def variables(slot: Slot, context: Context) -> tuple[EnvVar, ...] | None:
 # ---------------------------------------------------------------------------------------------------------- plain data
 
 DEEPEST = 100  # levels
+LARGEST = 2**53 - 1  # an integer that the writer takes
 
 
 def data(slot: Slot, context: Context) -> Any:
@@ -428,7 +429,12 @@ def _data(slot: Slot, context: Context, depth: int) -> Any:
         context.sink.report(codes.UNKNOWN_TAG, f'"{slot.tag}" means nothing here', slot.span_here)
         return None
     if isinstance(value, str):
-        return scalar(value)
+        found = scalar(value)
+        if type(found) is int and abs(found) > LARGEST:
+            message = f"{found} is an integer that some readers of YAML round"
+            context.sink.report(codes.OUT_OF_RANGE, message, slot.span_here, help="put it in quotes")
+            return None
+        return found
     if depth >= DEEPEST:
         context.sink.report(codes.TOO_DEEP, f"nested deeper than {DEEPEST} levels", slot.span_here)
         return None

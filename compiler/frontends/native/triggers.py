@@ -6,6 +6,7 @@ from compiler import codes, reader
 from compiler.diagnostics import listed, suggest
 from compiler.frontends.native.fields import (
     boolean,
+    env,
     filled,
     list_of,
     name,
@@ -14,7 +15,6 @@ from compiler.frontends.native.fields import (
     said,
     section,
     shaped,
-    variables,
 )
 from compiler.frontends.native.jobs import read_pool
 from compiler.frontends.native.parameters import read_parameters
@@ -203,7 +203,7 @@ PIPELINE: Table = {
     "on": ("triggers", read_triggers),
     "jobs": ("pool", read_pool),
     "parameters": ("parameters", read_parameters),
-    "env": ("env", variables),
+    "env": ("env", env),
     "concurrency": ("concurrency", _concurrency),
 }
 
