@@ -75,6 +75,9 @@ def find(repository: Repository, folder: str, front_ends: Iterable[FrontEnd]) ->
 
 def recognise(repository: Repository, path: str, front_ends: Iterable[FrontEnd], sink: Sink) -> Unit | None:
     """The front end that knows a file given by path."""
+    if repository.exists(path) and not repository.is_file(path):
+        sink.report(codes.UNREADABLE, f"{path} can't be read: it is no regular file")
+        return None
     try:
         with open(repository.path(path), "rb") as file:
             head = file.read(HEAD_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")
@@ -182,8 +185,22 @@ def emit(
 
 def header(project: Project) -> str:
     """The first line of every compiled file. No hash and no date: a small edit must stay a small difference."""
-    command = "headrace compile" if project.manifest == "headrace.yaml" else f"headrace compile {project.manifest}"
-    return f"{MARK} {VERSION} from {project.manifest}. Do not edit: change the manifest, then run `{command}`."
+    name = manifest_shown(project.manifest)
+    command = "headrace compile" if name == "headrace.yaml" else f"headrace compile {_shell_word(name)}"
+    return f"{MARK} {VERSION} from {name}. Do not edit: change the manifest, then run `{command}`."
+
+
+def manifest_shown(path: str) -> str:
+    """A manifest's path in one line, as headers have it; what can't be seen is written as an escape."""
+    return path if path.isprintable() else path.encode("unicode_escape").decode("ascii")
+
+
+def _shell_word(path: str) -> str:
+    """The path as a person can paste it into a shell."""
+    if path.replace("/", "a").replace(".", "a").replace("-", "a").replace("_", "a").isalnum() and path[0] != "-":
+        return path
+    word = "'" + path.replace("'", "'\\''") + "'"
+    return "-- " + word if path.startswith("-") else word
 
 
 def text_of(document: Document, project: Project) -> str:
@@ -381,7 +398,7 @@ def _files_below(output: Repository, folder: str) -> list[str]:
 
 
 def _manifest_of(text: str) -> str | None:
-    """The manifest that a header names."""
+    """The manifest that a header names, as it shows it."""
     first = text.split("\n", 1)[0]
     if MARK not in first or " from " not in first:
         return None

@@ -14,6 +14,8 @@ import pytest
 from compiler import VERSION, driver
 from compiler.diagnostics import Sink
 from compiler.driver import MARK, OutputFile, drift, is_ours, write
+from compiler.ir import Project
+from compiler.repository import Repository
 
 HEADER = f"# {MARK} {VERSION} from headrace.yaml. Do not edit: change the manifest, then run `headrace compile`.\n"
 
@@ -139,3 +141,28 @@ def test_the_header_is_known_in_every_comment_style() -> None:
     assert is_ours("// " + MARK + " 1 from x\n")
     assert not is_ours("stages: []\n" + HEADER)
     assert not is_ours("")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "named", "command"),
+    [
+        ("headrace.yaml", "headrace.yaml", "headrace compile"),
+        ("ml/gpu.headrace.yaml", "ml/gpu.headrace.yaml", "headrace compile ml/gpu.headrace.yaml"),
+        ("a b;$(rm x).yaml", "a b;$(rm x).yaml", "headrace compile 'a b;$(rm x).yaml'"),
+        ("it's.yaml", "it's.yaml", "headrace compile 'it'\\''s.yaml'"),
+        ("-x.yaml", "-x.yaml", "headrace compile -- '-x.yaml'"),
+        ("a\nb\udcff.yaml", "a\\nb\\udcff.yaml", "headrace compile 'a\\nb\\udcff.yaml'"),
+    ],
+)
+def test_a_header_is_one_line_that_can_be_pasted(manifest: str, named: str, command: str) -> None:
+    line = driver.header(Project(name="x", manifest=manifest))
+    assert line == f"{MARK} {VERSION} from {named}. Do not edit: change the manifest, then run `{command}`."
+    assert driver._manifest_of(line) == driver.manifest_shown(manifest) == named
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "headrace.yaml")
+    sink = Sink()
+    assert driver.recognise(Repository(str(tmp_path)), "headrace.yaml", [], sink) is None
+    assert codes(sink) == ["unreadable"]

@@ -91,7 +91,7 @@ def _compile(workspace: Workspace, arguments: Namespace, sink: Sink) -> list[str
     written = _written(files, root, arguments, sink)
     if sink.failed:
         return []
-    _warn_of_stale(files, {project.manifest for project in lowered}, root, sink)
+    _warn_of_stale(files, {driver.manifest_shown(project.manifest) for project in lowered}, root, sink)
     return written + advice
 
 
