@@ -86,6 +86,14 @@ class Repository:
         except (OutsideError, ValueError):
             return False
 
+    def is_listed(self, path: str) -> bool:
+        """Whether a file stands there, or a link that may lead nowhere or out: reading it says so."""
+        try:
+            whole = os.path.join(self.root, path)
+            return os.path.islink(whole) or os.path.isfile(whole)
+        except ValueError:
+            return False
+
     def read_bytes(self, path: str) -> bytes:
         """A file's bytes. Raises OSError, OutsideError."""
         with open(self.path(path), "rb") as file:

@@ -234,3 +234,16 @@ def test_notes_can_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert "note[HR3030" in capsys.readouterr().out
     assert main(["check", "--target", "none", "--quiet"]) == 0
     assert capsys.readouterr().out == "headrace.yaml: fine, 1 job in 1 pipeline\n"
+
+
+def test_a_manifest_that_is_a_link_out_is_not_passed_over(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, here: Path
+) -> None:
+    (tmp_path / "elsewhere.yaml").write_text(GOOD, encoding="utf-8")
+    (here / "headrace.yaml").symlink_to("../elsewhere.yaml")
+    assert main(["check"]) == 1
+    assert "HR5005" in capsys.readouterr().out
+    (here / "headrace.yaml").unlink()
+    (here / "headrace.yaml").symlink_to("nowhere.yaml")
+    assert main(["check"]) == 1
+    assert "HR5002" in capsys.readouterr().out

@@ -32,7 +32,7 @@ def sniff(path: str, head: str) -> bool:
 
 def discover(repository: Files, folder: str = "") -> list[str]:
     paths = (f"{folder}/{name}".removeprefix("/") for name in FILES)
-    return [path for path in paths if repository.is_file(path)]
+    return [path for path in paths if repository.is_listed(path)]
 
 
 def read(unit: str, repository: Files, sink: Sink) -> Project | None:
