@@ -108,7 +108,7 @@ LIFECYCLE_GAP = Code("HR3046", "lifecycle-gap", NOTE, "a lifecycle step that no 
 CRON_BOTH_DAYS = Code(
     "HR3047", "cron-both-days", WARNING, "day of month and day of week are both set: CI runs on either"
 )
-NEVER_TRUE = Code("HR3049", "unreachable-condition", WARNING, "a condition that is never true")
+CONSTANT_CONDITION = Code("HR3049", "constant-condition", WARNING, "a condition that always comes out the same")
 FUNCTION_SERVICE = Code("HR3050", "function-service", ERROR, "a service by a function is not supported yet")
 BARE_SIDECAR = Code("HR3051", "bare-sidecar", WARNING, "a service is smoke-tested without its secrets or its GPU")
 

@@ -491,6 +491,13 @@ def test_an_approval_blocks_and_says_who_may_start_it() -> None:
     assert made.messages == ['anyone who may run jobs can start "a" until the environment "production" is protected']
 
 
+@pytest.mark.parametrize("run_on", ["failure", "always"])
+def test_an_approval_of_what_runs_on_failure_is_refused(run_on: str) -> None:
+    needed = job("a")
+    made = emit(needed, job("b", "a", run_on=run_on, approval=Approval()))
+    assert any("can't wait for a person" in message for message in made.messages)
+
+
 def test_a_lock_is_a_resource_group() -> None:
     assert emit(job("a", lock=Lock(name="lab/gpu é")))["a"]["resource_group"] == "lab/gpu -"
 

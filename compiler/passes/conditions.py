@@ -56,8 +56,9 @@ def _check_values(node: Compare, parameter: Parameter, at: Origin | None, contex
         return
     for value in node.values:
         if value not in known:
-            what = f'a value of the parameter "{parameter.name}"'
-            context.unknown(codes.NEVER_TRUE, what, value, known, node.origin or at, "when")
+            result = "always" if node.operator == "!=" else "never"
+            what = f'a value of the parameter "{parameter.name}", so that this {result} holds'
+            context.unknown(codes.CONSTANT_CONDITION, what, value, known, node.origin or at, "when")
 
 
 def _wants_gpu(job: Job) -> bool:

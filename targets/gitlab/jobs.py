@@ -416,6 +416,13 @@ def rules_data(unit: Unit, file: File, extends: list[str] | None = None) -> dict
     when = {"failure": "on_failure", "always": "always"}.get(job.run_on or "success")
     manual = job.approval is not None
     data: dict[str, Any] = {}
+    if manual and when is not None:
+        file.sink.report(
+            core.UNSUPPORTED,
+            f'GitLab CI can\'t wait for a person in "{job.name}", which runs on {job.run_on}: `when` holds one word',
+            job.approval.origin if job.approval is not None and job.approval.origin else job.origin,
+            help="let the approval be a job of its own that this one needs",
+        )
     if job.allow_failure:
         data["allow_failure"] = True
     if unit.condition is None and not manual and not (file.starts and when):
