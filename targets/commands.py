@@ -206,6 +206,19 @@ def command(job: Job) -> list[str]:
     return []
 
 
+def settled(job: Job) -> list[str]:
+    """The line to put before lines that follow the command: it ends the shell where the command's last list failed.
+
+    `set -e` lets `a && b` and `! a` pass, so that what follows would hide the failure.
+    https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#set
+    """
+    action = job.action
+    if not isinstance(action, Script):
+        return []
+    texts = [piece for piece in action.lines if isinstance(piece, str)]
+    return ['(exit "$?")'] if any("&&" in text or "! " in text for text in texts) else []
+
+
 def _exec(action: Exec) -> list[str]:
     """The program's line; switches that are on become the shell's own arguments first."""
     if not action.switches:

@@ -161,7 +161,10 @@ def _container(scope: Scope, job: Job, made: pods.Pod, arrivals: artifacts.Arriv
             return {"container": container(image(scope, job), folder, exact[:1], exact[1:], env, made)}
     lines = [*exports, *arrivals.lines, *commands.prepare(job)]
     before, after = artifacts.changed_lines(job)
-    own = [*before, *commands.command(job), *commands.gate(job), *after]
+    own = [*before, *commands.command(job)]
+    then = [*commands.gate(job), *after]
+    if then:
+        own += [*commands.settled(job), *then]
     if job.resume is not None:
         own = _kept(scope, job, own, env, made)
     return {"script": script(image(scope, job), [*lines, *own], env, made, shell=_shell(job))}

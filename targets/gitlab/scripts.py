@@ -268,8 +268,14 @@ def _main(unit: Unit, file: File, made: Lines) -> list[str]:
     if mark and prepared:
         mark = [ROOT, *mark, f"cd {literal(prepared)}"]
     if job.cache is not None and job.cache.enabled:
-        return _cached(unit, file, made, [*mark, *own, *gate], leaving)
-    return [*mark, *own, *after]
+        return _cached(unit, file, made, [*mark, *_settled(job, own), *gate], leaving)
+    return [*mark, *(_settled(job, own) if after else own), *after]
+
+
+def _settled(job: Job, own: list[str]) -> list[str]:
+    """The command's lines where others follow. A runner shows each entry before it runs it, so `$?` holds within one."""
+    *before, last = own
+    return [*before, "\n".join([last, *commands.settled(job)])]
 
 
 def _wrapped(unit: Unit, file: File, made: Lines) -> list[str]:

@@ -294,7 +294,10 @@ class _Attempt:
     def _script(self, software: Software) -> str:
         """The job's lines in a file: a command line holds only so much."""
         job = software.job
-        lines = [*software.lines, *commands.prepare(job), *commands.command(job), *commands.gate(job)]
+        gate = commands.gate(job)
+        lines = [*software.lines, *commands.prepare(job), *commands.command(job)]
+        if gate:
+            lines += [*commands.settled(job), *gate]
         file = os.path.join(self.temporary, "job.sh")
         with open(file, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write("\n".join(lines) + "\n")
