@@ -933,3 +933,37 @@ def test_a_checksum_is_what_a_store_is_asked_for(
     )
     assert found.job("a").inputs[0].version == (version % digest if version and "%" in version else version)
     assert found.codes() == codes
+
+
+def test_what_a_job_says_instead_is_not_the_templates(lowered: Bench) -> None:
+    found = lowered(
+        """
+templates:
+  t: {entry: {script: t.py, launch: torchrun}, environment: {image: x, apt: [git]}}
+jobs:
+  a: {extends: t, entry: {module: t}, environment: {build: {context: c}}}
+""",
+        t_py="",
+    )
+    assert found.codes() == []
+    action, environment = found.job("a").action, found.job("a").environment
+    assert isinstance(action, ir.Exec)
+    assert spelled(action.argv)[-2:] == ["-m", "t"]
+    assert isinstance(environment, ir.Environment)
+    assert (environment.image, environment.apt) == ((ir.Ref(kind="images", name="a"),), ("git",))
+
+
+def test_a_script_that_is_missing_is_said_wherever_it_is_named(lowered: Bench) -> None:
+    found = lowered("jobs: {a: {entry: {script: x.py}}, b: {entry: {script: x.py}}}")
+    assert found.codes() == ["missing-file", "missing-file"]
+
+
+def test_a_module_that_is_not_here_was_not_checked(lowered: Bench) -> None:
+    found = lowered("jobs: {a: {entry: {module: pkg.train, with: {lr: 1}}}, b: {entry: {module: pkg.train}}}")
+    assert [(one.code.name, one.span and one.span.text) for one in found.found] == [("unread-interface", "pkg.train")]
+
+
+def test_a_script_is_no_option(lowered: Bench) -> None:
+    action = lowered("jobs: {a: {entry: {script: -c.py}}}", **{"-c_py": ""}).job("a").action
+    assert isinstance(action, ir.Exec)
+    assert spelled(action.argv) == ["python", "./-c.py"]

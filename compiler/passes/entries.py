@@ -45,16 +45,17 @@ class _Scripts:
         self.read: dict[str, tuple[Source, Interface] | None] = {}
 
     def interface(self, path: str, at: Origin | None) -> tuple[Source, Interface] | None:
-        if path not in self.read:
-            self.read[path] = self._interface(path, at)
-        return self.read[path]
-
-    def _interface(self, path: str, at: Origin | None) -> tuple[Source, Interface] | None:
-        from compiler.pyargs import ScriptSyntaxError, read_interface
-
+        """What a script reads; None where it can't be known. That it is not there is said at every place."""
         if not self.context.files.is_file(path):
             self.context.sink.report(codes.MISSING_FILE, f'"{path}" is not there', at, field="script")
             return None
+        if path not in self.read:
+            self.read[path] = self._interface(path)
+        return self.read[path]
+
+    def _interface(self, path: str) -> tuple[Source, Interface] | None:
+        from compiler.pyargs import ScriptSyntaxError, read_interface
+
         source = self.context.files.source(path, self.context.sink)
         if source is None:
             return None
@@ -76,6 +77,9 @@ def _lowered(
     path = entry.script or _module_file(entry.module or "", job.working_directory or folder, context)
     given = {argument.name: _given(argument, job, parameters) for argument in arguments}
     start = _launch(entry, job.working_directory if job.working_directory is not None else folder, job)
+    if path is None and arguments:
+        message = f'"{entry.module}" was not checked: no file of the repository is this module'
+        context.sink.report(codes.UNREAD_INTERFACE, message, at, field="module")
     known = None if path is None else scripts.interface(path, at)
     if known is None:
         return job.replace(action=Exec(argv=(*start, *_as_written(arguments)), origin=entry.origin))
@@ -120,8 +124,13 @@ def _module_file(module: str, folder: str, context: Context) -> str | None:
     return None
 
 
+def _word(path: str) -> str:
+    """A path that no program takes for an option."""
+    return "./" + path if path.startswith("-") else path
+
+
 def _launch(entry: Entry, folder: str, job: Job) -> tuple[Text, ...]:
-    program = ("-m", entry.module) if entry.module else (relpath(entry.script or "", folder or "."),)
+    program = ("-m", entry.module) if entry.module else (_word(relpath(entry.script or ".", folder or ".")),)
     if entry.launch == "torchrun":
         devices = job.resources.accelerator.count if job.resources and job.resources.accelerator else 1
         program = ("torchrun", "--standalone", f"--nproc_per_node={devices}", *program)

@@ -6,7 +6,7 @@ The merge is deep and the job wins: mappings (env, axes, arguments, resources) m
 from __future__ import annotations
 
 from compiler import codes, graph
-from compiler.ir import NOTHING, Job, Node, Project, Script, fields
+from compiler.ir import NOTHING, Entry, Environment, Job, Node, Project, Script, fields
 from compiler.passes.context import Context, over_groups
 
 TYPE_CHECKING = False
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _BY_NAME = {"env": "name", "arguments": "name", "permissions": "scope", "args": "name", "volumes": "name"}
 _BY_FIRST = frozenset(("axes", "settings"))
 _OWN = frozenset(("name", "extends", "origin"))
+# Fields of which a thing has one: who says one of them has not left the other one open.
+_RIVALS: dict[type[Node], dict[str, str]] = {
+    Entry: {"script": "module", "module": "script"},
+    Environment: {"image": "build", "build": "image"},
+}
 
 
 def resolve_templates(project: Project, context: Context) -> Project:
@@ -81,10 +86,14 @@ def _with_shell(job: Job) -> Job:
 def merged(over: Any, under: Any) -> Any:
     """One node over another of the same class: what `over` does not say, `under` says."""
     changes = {}
+    rivals = _RIVALS.get(type(over), {})
     for name in fields(type(over)):
         if name in _OWN:
             continue
         mine, theirs = getattr(over, name), getattr(under, name)
+        rival = rivals.get(name)
+        if rival is not None and getattr(over, rival) is not None:
+            continue
         value = _field(name, mine, theirs)
         if value is not mine:
             changes[name] = value
