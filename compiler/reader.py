@@ -112,7 +112,7 @@ def _tagged(slot: Slot, sink: Sink) -> bool:
 def text(slot: Slot, sink: Sink) -> str | None:
     """A scalar exactly as it is written: `3.10` stays "3.10"."""
     value = slot.value
-    if isinstance(value, str) and slot.tag is None and not is_null(value):
+    if isinstance(value, str) and slot.tag is None and (value not in NULLS or type(value) is not str):
         return str(value)
     if not _tagged(slot, sink):
         wrong_type(slot, sink, "text", "write '' for an empty text" if is_null(value) else None)

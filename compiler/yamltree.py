@@ -230,9 +230,9 @@ class Slot:
         self.key = key
         self.document = document
         self.tag: str | None = None
-        if isinstance(value, Alias):
+        if type(value) is Alias:
             value = value.value
-        if isinstance(value, Tagged):
+        if type(value) is Tagged:
             self.tag, value = value.tag, value.value
         self.value: str | Mapping | Sequence = value  # type: ignore[assignment]  # a tag holds no tag or alias
 
@@ -339,17 +339,17 @@ class _Builder:
         while True:
             event = get_event()
             kind = type(event)
-            if kind is DocumentEndEvent:
-                return
             append(event.start_mark.index)
             append(event.end_mark.index)
             ordinal += 1
             if kind is ScalarEvent:
-                value = Quoted(event.value) if event.style else event.value
-                if "\0" in value:
-                    self._report_nul(document.span_of(ordinal - 1))
+                value = text = event.value
+                if event.style:
+                    value = text = Quoted(text)
+                    if "\0" in text:  # an escape brings it in
+                        self._report_nul(document.span_of(ordinal - 1))
                 if event.anchor is not None or event.tag is not None:
-                    value = self._decorated(event.tag, event.anchor, value, document, ordinal - 1)
+                    value = self._decorated(event.tag, event.anchor, text, document, ordinal - 1)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 if len(stack) >= MAX_DEPTH:
                     self._refuse(
@@ -377,6 +377,8 @@ class _Builder:
                     self.anchors[anchor] = (value, node.after - node.first + copied)
                 node, key, anchor, tag = stack.pop()
                 entries = node.entries if type(node) is Mapping else None
+            elif kind is DocumentEndEvent:
+                return
             else:
                 value = self._alias(event.anchor, document.span_of(ordinal - 1))
 

@@ -9,6 +9,7 @@ from compiler.commands.findings import add_options, show, status
 from compiler.commands.targeting import add_target, guessed_targets, named_targets
 from compiler.commands.workspace import add_path, open_workspace
 from compiler.diagnostics import Sink
+from compiler.driver import Paused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ def check(arguments: Namespace) -> Checked:
     workspace = open_workspace(arguments.path, sink)
     if workspace is None:
         return Checked(sink, None, [])
+    with Paused():
+        return _checked(workspace, arguments, sink)
+
+
+def _checked(workspace: Workspace, arguments: Namespace, sink: Sink) -> Checked:
     read, lowered = lowered_projects(workspace, sink)
     if arguments.target != [NO_TARGETS] and not sink.failed:
         _check_targets(arguments, workspace, read, lowered, sink)

@@ -65,7 +65,8 @@ def run(arguments: Namespace) -> int:
     done: list[str] = []
     workspace = open_workspace(arguments.path, sink)
     if workspace is not None:
-        done = _compile(workspace, arguments, sink)
+        with driver.Paused():
+            done = _compile(workspace, arguments, sink)
     text = arguments.format == "text"
     show(sink.diagnostics, arguments, sys.stderr if arguments.stdout else sys.stdout)
     stream: TextIO = sys.stdout if text or arguments.stdout else sys.stderr

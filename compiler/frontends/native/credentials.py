@@ -19,23 +19,30 @@ if TYPE_CHECKING:
     from compiler.ir import EnvVar
     from compiler.source import Source
 
-# What it is, what any text with one holds (so that most texts cost no regular expression), and its shape.
+# What it is; what any text with one holds, as something that is found fast and the hints (so that most texts cost no
+# regular expression); and its shape, which never goes beyond a line.
 _SHAPES = (
-    ("an AWS access key", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    ("a GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"\bgh[pousr]_[A-Za-z0-9]{36,}"),
-    ("a GitHub token", ("github_pat_",), r"\bgithub_pat_[A-Za-z0-9_]{50,}"),
+    ("an AWS access key", "A", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    ("a GitHub token", "gh", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"\bgh[pousr]_[A-Za-z0-9]{36,}"),
+    ("a GitHub token", "github_pat_", ("github_pat_",), r"\bgithub_pat_[A-Za-z0-9_]{50,}"),
     (
         "a GitLab token",
+        "gl",
         ("glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "glsoat-", "glft-"),
         r"\bgl(?:pat|ptt|dt|rt|cbt|soat|ft)-[A-Za-z0-9_-]{20,}",
     ),
-    ("a Hugging Face token", ("hf_",), r"\bhf_[A-Za-z0-9]{30,}"),
-    ("an API key", ("sk-",), r"\bsk-[A-Za-z0-9_-]{32,}"),
-    ("a Slack token", ("xox",), r"\bxox[abeoprs]-[A-Za-z0-9-]{20,}"),
-    ("a Google API key", ("AIza",), r"\bAIza[A-Za-z0-9_-]{35}"),
-    ("a private key", ("-----BEGIN",), r"-----BEGIN (?:[A-Z]+ ){0,2}PRIVATE KEY-----"),
-    ("a PyPI token", ("pypi-AgE",), r"\bpypi-AgE[A-Za-z0-9_-]{50,}"),
-    ("a password in a URL", ("://",), r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@{}$'\"<>]{1,64}:[^\s/:@{}$'\"<>]{3,128}@"),
+    ("a Hugging Face token", "hf_", ("hf_",), r"\bhf_[A-Za-z0-9]{30,}"),
+    ("an API key", "sk-", ("sk-",), r"\bsk-[A-Za-z0-9_-]{32,}"),
+    ("a Slack token", "xox", ("xox",), r"\bxox[abeoprs]-[A-Za-z0-9-]{20,}"),
+    ("a Google API key", "A", ("AIza",), r"\bAIza[A-Za-z0-9_-]{35}"),
+    ("a private key", "-----BEGIN", ("-----BEGIN",), r"-----BEGIN (?:[A-Z]+ ){0,2}PRIVATE KEY-----"),
+    ("a PyPI token", "pypi-AgE", ("pypi-AgE",), r"\bpypi-AgE[A-Za-z0-9_-]{50,}"),
+    (
+        "a password in a URL",
+        "@",
+        ("://",),
+        r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@{}$'\"<>]{1,64}:[^\s/:@{}$'\"<>]{3,128}@",
+    ),
 )
 _ENDINGS = (
     "PASSWORD",
@@ -59,12 +66,26 @@ def check_source(source: Source, sink: Sink) -> None:
 
 
 def _found(text: str) -> Iterator[tuple[str, int, int]]:
-    for what, hints, shape in _SHAPES:
-        if any(hint in text for hint in hints):
-            from re import finditer
+    for what, beginning, hints, shape in _SHAPES:
+        if beginning in text:
+            for start, end in _lines(text, hints).items():
+                from re import compile as compiled
 
-            for found in finditer(shape, text):
-                yield what, found.start(), found.end()
+                for found in compiled(shape).finditer(text, start, end):
+                    yield what, found.start(), found.end()
+
+
+def _lines(text: str, hints: tuple[str, ...]) -> dict[int, int]:
+    """Start and end of the lines with one of the hints."""
+    found: dict[int, int] = {}
+    for hint in hints:
+        at = text.find(hint)
+        while at >= 0:
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            found[text.rfind("\n", 0, at) + 1] = end
+            at = text.find(hint, end)
+    return found
 
 
 def check_variable(variable: EnvVar, context: Context) -> None:

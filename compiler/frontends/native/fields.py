@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from compiler import codes, reader
 from compiler.diagnostics import Code, Edit, Fix, Label, Sink, listed
+from compiler.frontends.native.credentials import check_variable as check_credential
+from compiler.ir import EnvVar
 from compiler.source import Origin, Span
 from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias, TypeVar
 
-    from compiler.ir import Condition, EnvVar, Objective, Text
+    from compiler.ir import Condition, Objective, Text
 
     T = TypeVar("T")
     Read: TypeAlias = "Callable[[Slot, Context], T | None]"
@@ -60,14 +62,16 @@ def section(
     if node is None:
         return None
     found: dict[str, Any] = {"origin": origin(slot)}
-    for entry in slots(node):
-        line = table.get(str(entry.key))
+    for key, given in node.entries.items():
+        line = table.get(key)
         if line is None:
-            reader.unknown_key(str(entry.key), node, table, context.sink, what)
+            reader.unknown_key(str(key), node, table, context.sink, what)
             continue
-        value = line[1](entry, context)
+        value = line[1](Slot(node, key, given, node.document), context)
         if value is not None:
             found[line[0]] = value
+    if not required:
+        return found
     missing = [key for key in required if key not in node.entries]
     for key in missing if not node.broken else ():
         context.sink.report(codes.MISSING_KEY, f'{what} needs "{key}"', found["origin"])
@@ -135,8 +139,8 @@ def list_of(read: Read[T], least: int = 0) -> Callable[[Slot, Context], tuple[T,
         if len(node.items) < least:
             context.sink.report(codes.EMPTY_VALUE, f'"{slot.key}" is an empty list', slot.key_span)
             return None
-        found = (read(item, context) for item in items(node))
-        return tuple(item for item in found if item is not None)
+        found = [read(item, context) for item in items(node)]
+        return tuple([item for item in found if item is not None])
 
     return read_list
 
@@ -272,20 +276,28 @@ platform = shaped(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?", "linux/arm64")
 
 def quantity(slot: Slot, context: Context) -> int | None:
     """Nano units."""
+    return _parsed(slot, context, _quantity, codes.BAD_QUANTITY)
+
+
+def _quantity(text: str) -> int:
     from compiler.quantity import parse
 
-    return _parsed(slot, context, parse, codes.BAD_QUANTITY)
+    return parse(text)
 
 
 def duration(slot: Slot, context: Context) -> int | None:
     """Seconds, one at least."""
-    from compiler.duration import parse
-
-    seconds = _parsed(slot, context, parse, codes.BAD_DURATION)
+    seconds = _parsed(slot, context, _duration, codes.BAD_DURATION)
     if seconds == 0:
         context.sink.report(codes.BAD_DURATION, f'"{slot.key}" takes one second or more', slot.span_here)
         return None
     return seconds
+
+
+def _duration(text: str) -> int:
+    from compiler.duration import parse
+
+    return parse(text)
 
 
 def objective(slot: Slot, context: Context) -> Objective | None:
@@ -352,7 +364,7 @@ def _quoted_alike(raw: str, text: str) -> str:
 
 def check_name(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
     """Report a name that not every system takes."""
-    if name and set(name) <= _NAME and name[0] not in "_-" and len(name) <= LONGEST_NAME:
+    if name and _NAME.issuperset(name) and name[0] not in "_-" and len(name) <= LONGEST_NAME:
         return True
     if len(name) > LONGEST_NAME:
         message, near = f"a name has at most {LONGEST_NAME} characters, not {len(name)}", None
@@ -373,7 +385,7 @@ def name(slot: Slot, context: Context) -> str | None:
 
 def check_variable(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
     """Report what is not an environment variable's name: https://pubs.opengroup.org/onlinepubs/9699919799/basedefs/V1_chap08.html"""
-    if name and set(name) <= _VARIABLE and not name[0].isdigit() and len(name) <= LONGEST_NAME:
+    if name and _VARIABLE.issuperset(name) and not name[0].isdigit() and len(name) <= LONGEST_NAME:
         return True
     near = "".join(c if c in _VARIABLE else "_" for c in name).lstrip("0123456789") or None
     message = f"{reader.shown(Quoted(name))} is not a variable's name: letters, digits and _, no digit first"
@@ -388,8 +400,6 @@ def variable(slot: Slot, context: Context) -> str | None:
 
 def env(slot: Slot, context: Context) -> tuple[EnvVar, ...] | None:
     """Variables; a credential among them is reported."""
-    from compiler.frontends.native.credentials import check_variable as check_credential
-
     found = variables(slot, context)
     for variable in found or ():
         check_credential(variable, context)
@@ -398,8 +408,6 @@ def env(slot: Slot, context: Context) -> tuple[EnvVar, ...] | None:
 
 def variables(slot: Slot, context: Context) -> tuple[EnvVar, ...] | None:
     """Variables by name."""
-    from compiler.ir import EnvVar
-
     node = reader.mapping(slot, context.sink)
     if node is None:
         return None

@@ -289,11 +289,14 @@ JOB: Table = {
 }
 
 
+_DOING = frozenset((*ACTIONS, "extends"))
+
+
 def read_job(slot: Slot, context: Context, job: str) -> Job | None:
     """A job that does something: it names an action, or a template that may."""
     found = read_template(slot, context, job)
     node = slot.value
-    if isinstance(node, Mapping) and not any(key in node.entries for key in (*ACTIONS, "extends")):
+    if isinstance(node, Mapping) and _DOING.isdisjoint(node.entries):
         missing_one(slot, context, "a job", *ACTIONS)
     return found
 

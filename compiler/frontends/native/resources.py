@@ -69,11 +69,14 @@ def read_resources(slot: Slot, context: Context) -> Resources | None:
     _check_twice(slot, context)
     asked: dict[str, int] = {}
     most: dict[str, int] = {}
-    for key in AMOUNTS.keys() & found.keys():
-        for amounts, amount in zip((asked, most), found.pop(key), strict=True):
-            if amount is not None:
-                amounts[key] = amount
-    request, limit = (_with(found.pop(key, None), more, slot) for key, more in (("request", asked), ("limit", most)))
+    for key in AMOUNTS:
+        request, limit = found.pop(key, (None, None))
+        if request is not None:
+            asked[key] = request
+        if limit is not None:
+            most[key] = limit
+    request = _with(found.pop("request", None), asked, slot)
+    limit = _with(found.pop("limit", None), most, slot)
     _check_order(request, limit, slot, context)
     return Resources(request=request, limit=limit, **found)
 
