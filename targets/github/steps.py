@@ -480,7 +480,7 @@ def _gathered(workflow: Workflow, job: Job) -> tuple[list[str], list[str]]:
         store = _store(workflow, output)
         if store is None:
             if not output.per_leg:
-                members.append(commands.word(output.path))
+                members.append(_path_word(output))
             continue
         workflow.scripts["store"] = None
         file = f'{REFERENCES}/"$HEADRACE_OUTPUTS".{at}.json' if _several(job) else _reference(workflow, job, at)
@@ -491,6 +491,13 @@ def _gathered(workflow: Workflow, job: Job) -> tuple[list[str], list[str]]:
             f"--path {commands.word(output.path)} --reference {file}"
         )
     return lines, members
+
+
+def _path_word(output: Artifact) -> str:
+    """An output's path as a shell word that no program takes for an option."""
+    path = output.path
+    plain = path and isinstance(path[0], str) and not path[0].startswith("-")
+    return commands.word(path if plain else ("./", *path))
 
 
 def _several(job: Job) -> bool:
@@ -507,7 +514,7 @@ def _staged(workflow: Workflow, job: Job, members: list[str]) -> list[str]:
     folder = workflow.leg_folder(job)
     for output in job.outputs:
         if isinstance(output, Artifact) and output.per_leg:
-            path = commands.word(output.path)
+            path = _path_word(output)
             lines.append(f"mkdir -p {STAGE}/{path}")
             lines.append(f"cp -RPp {path} {STAGE}/{path}/{folder}")
     return lines
