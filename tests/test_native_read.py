@@ -360,3 +360,11 @@ def test_data_holds_no_integer_that_readers_round() -> None:
 def test_a_pipelines_variables_hold_no_credentials_either() -> None:
     _, sink = read_text("version: 1\nname: a\npipelines: {p: {env: {API_TOKEN: abc}, jobs: {a: {run: x}}}}\n")
     assert [one.code.number for one in sink.diagnostics] == ["HR3032"]
+
+
+@pytest.mark.parametrize("path", ["-x", "./-rf", "a/-x", "/-", "--help/x"])
+def test_no_path_is_an_option(path: str) -> None:
+    _, sink = read_text(
+        f"version: 1\nname: a\njobs: {{a: {{run: x, outputs: ['{path}'], working_directory: '{path}'}}}}\n"
+    )
+    assert [one.code.number for one in sink.diagnostics] == ["HR2014", "HR2014"]

@@ -963,7 +963,7 @@ def test_a_module_that_is_not_here_was_not_checked(lowered: Bench) -> None:
     assert [(one.code.name, one.span and one.span.text) for one in found.found] == [("unread-interface", "pkg.train")]
 
 
-def test_a_script_is_no_option(lowered: Bench) -> None:
-    action = lowered("jobs: {a: {entry: {script: -c.py}}}", **{"-c_py": ""}).job("a").action
-    assert isinstance(action, ir.Exec)
-    assert spelled(action.argv) == ["python", "./-c.py"]
+def test_no_matrix_value_makes_an_option_of_a_path(lowered: Bench) -> None:
+    job = "a: {run: x, matrix: {f: [-1, 0]}, outputs: ['%s']}"
+    assert lowered("jobs: {" + job % "{{ matrix.f }}/x" + "}").codes() == ["bad-path"]
+    assert lowered("jobs: {" + job % "x/{{ matrix.f }}" + "}").codes() == []

@@ -65,8 +65,11 @@ def _path(output: Artifact, leg: Leg) -> str:
 
 
 def _is_inside(path: str) -> bool:
-    """Whether a path whose matrix values are filled in still is one path below the repository's root."""
-    return not any(part in ("", ".", "..", ".git") for part in path.split("/")) and not set(path) & _NO_PATH
+    """Whether a path whose matrix values are filled in still is one path below the root, and no program's option."""
+    parts = path.split("/")
+    return (
+        not any(part in ("", ".", "..", ".git") for part in parts) and parts[0][0] != "-" and not set(path) & _NO_PATH
+    )
 
 
 def _claim(root: _Folder, job: Job, output: Artifact, context: Context) -> None:

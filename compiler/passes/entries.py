@@ -124,13 +124,8 @@ def _module_file(module: str, folder: str, context: Context) -> str | None:
     return None
 
 
-def _word(path: str) -> str:
-    """A path that no program takes for an option."""
-    return "./" + path if path.startswith("-") else path
-
-
 def _launch(entry: Entry, folder: str, job: Job) -> tuple[Text, ...]:
-    program = ("-m", entry.module) if entry.module else (_word(relpath(entry.script or ".", folder or ".")),)
+    program = ("-m", entry.module) if entry.module else (relpath(entry.script or ".", folder or "."),)
     if entry.launch == "torchrun":
         devices = job.resources.accelerator.count if job.resources and job.resources.accelerator else 1
         program = ("torchrun", "--standalone", f"--nproc_per_node={devices}", *program)

@@ -60,8 +60,11 @@ def _joined(path: str, folder: str) -> str:
         found = join(folder, path)
     except OutsideError as error:
         raise PathError(f"{reader.shown(path)} leads out of the repository") from error
-    if ".git" in found.split("/"):
+    parts = found.split("/")
+    if ".git" in parts:
         raise PathError(f"{reader.shown(path)} lies inside of .git")
+    if any(part.startswith("-") for part in parts):
+        raise PathError(f"{reader.shown(path)} has a name that begins with -, which programs take for an option")
     return found or ROOT
 
 
