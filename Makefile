@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 .PHONY: example test test-fast test-engine lint bench clean
 
 example: $(VENV)/.installed
-	$(BIN)/headrace compile examples/churn --target all --output build/churn
+	$(BIN)/headrace compile examples/churn --target all --output build/churn --quiet
 	$(BIN)/headrace graph examples/churn
 
 test: $(VENV)/.installed-dev lint test-fast test-engine
