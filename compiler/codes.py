@@ -111,6 +111,9 @@ CRON_BOTH_DAYS = Code(
 CONSTANT_CONDITION = Code("HR3049", "constant-condition", WARNING, "a condition that always comes out the same")
 FUNCTION_SERVICE = Code("HR3050", "function-service", ERROR, "a service by a function is not supported yet")
 BARE_SIDECAR = Code("HR3051", "bare-sidecar", WARNING, "a service is smoke-tested without its secrets or its GPU")
+DEPLOY_ON_CHANGE_REQUEST = Code(
+    "HR3052", "deploy-on-change-request", NOTE, "a deployment without `when` does not run on change requests"
+)
 
 # HR40xx: any target
 UNSUPPORTED = Code("HR4001", "unsupported", ERROR, "the target can't do this")

@@ -967,3 +967,21 @@ def test_no_matrix_value_makes_an_option_of_a_path(lowered: Bench) -> None:
     job = "a: {run: x, matrix: {f: [-1, 0]}, outputs: ['%s']}"
     assert lowered("jobs: {" + job % "{{ matrix.f }}/x" + "}").codes() == ["bad-path"]
     assert lowered("jobs: {" + job % "x/{{ matrix.f }}" + "}").codes() == []
+
+
+@pytest.mark.parametrize(("when", "codes"), [("", ["deploy-on-change-request"]), ("when: event == 'push', ", [])])
+def test_a_deployment_without_when_is_not_for_change_requests(lowered: Bench, when: str, codes: list[str]) -> None:
+    found = lowered(f"jobs: {{d: {{{when}deploy: {{platform: apply, documents: [k.yaml]}}}}}}", k_yaml="")
+    assert found.codes("note") == codes
+    assert (found.job("d").condition == NOT_A_CHANGE_REQUEST) is (not when)
+
+
+def test_where_nothing_is_reviewed_nothing_is_skipped(lowered: Bench) -> None:
+    jobs = (
+        "jobs: {g: {run: x, resources: {gpu: 1}, timeout: 1h}, d: {deploy: {platform: apply, documents: [k.yaml]}}}\n"
+    )
+    found = lowered(jobs + "pipelines: {p: {on: [push, manual], jobs: [g, d]}}", k_yaml="")
+    assert found.codes("note") == []
+    assert found.job("d").condition is None
+    found = lowered(jobs + "pipelines: {p: {on: [push, manual], jobs: [g]}, q: {jobs: [d]}}", k_yaml="")
+    assert found.codes("note") == ["gpu-on-change-request", "deploy-on-change-request"]
