@@ -186,6 +186,9 @@ def _leaving(unit: Unit, file: File, made: Lines) -> list[str]:
     """Lines, from the root, that put outputs where they travel from."""
     job, leg = unit.job, _shown_leg(unit)
     lines = []
+    plain = [word(output.path) for output in job.outputs if isinstance(output, Artifact) and not stored(output)]
+    if plain:  # GitLab only warns where one is missing: https://docs.gitlab.com/ci/yaml/#artifactspaths
+        lines.append(f"ls -d -- {' '.join(plain)} > /dev/null")
     for number, output in enumerate(job.outputs):
         if isinstance(output, ChangedFiles):
             lines.extend(_pack_changed(output, changed_archive(job, number, leg, unit.is_parallel)))
