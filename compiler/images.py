@@ -27,7 +27,9 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-KUBECTL = "alpine/k8s:1.34.1"  # kubectl, git and Python: what a rollout needs, unless the target's settings name another
+KUBECTL = (
+    "alpine/k8s:1.34.1"  # kubectl, git and Python: what a rollout needs, unless the target's settings name another
+)
 CUDA_IMAGE = "nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04"
 CUDA_PACKAGES = ("ca-certificates", "python3-venv")
 

@@ -78,7 +78,9 @@ def said(argv: list[str], given: str | None = None) -> str:
     return run(argv, given, (0,), subprocess.PIPE).stdout
 
 
-def run(argv: list[str], given: str | None, statuses: tuple[int, ...], stdout: int | None) -> subprocess.CompletedProcess[str]:
+def run(
+    argv: list[str], given: str | None, statuses: tuple[int, ...], stdout: int | None
+) -> subprocess.CompletedProcess[str]:
     environment = dict(os.environ, GIT_TERMINAL_PROMPT="0")
     try:
         done = subprocess.run(argv, input=given, stdout=stdout, encoding="utf-8", env=environment, check=False)
