@@ -477,7 +477,8 @@ class _Builder:
             whole_line = Span(
                 self.source, self.source.offset(at.begin.line, 1), self.source.offset(at.begin.line + 1, 1)
             )
-            if not node.flow and whole_line.text.strip().startswith(at.text):
+            in_one_line = "\n" not in document.span_of(ordinal - 1).text
+            if not node.flow and in_one_line and whole_line.text.strip().startswith(at.text):
                 fix = Fix(f'remove the second "{key}"', Edit(whole_line, ""))
         self.sink.report(codes.DUPLICATE_KEY, f'"{key}" stands twice in one mapping', at, labels=(first,), fix=fix)
         node.add_stray(1 + _size(value))

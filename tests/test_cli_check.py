@@ -247,3 +247,33 @@ def test_a_manifest_that_is_a_link_out_is_not_passed_over(
     (here / "headrace.yaml").symlink_to("nowhere.yaml")
     assert main(["check"]) == 1
     assert "HR5002" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("body", "fixed"),
+    [
+        ("run: |\n      y\n    run: |\n      y\n", "run: |\n      y\n    run: |\n      y\n"),
+        ("run: y\n    run: y\n", "run: y\n"),
+        ("run: y\n    outputs: a, b\n", "run: y\n    outputs: [a, b]\n"),
+        ("run: y\n    env: {A: 'b'}\n    datasets: a [x]\n", "run: y\n    env: {A: 'b'}\n    datasets: ['a [x]']\n"),
+    ],
+)
+def test_a_fix_changes_no_meaning(body: str, fixed: str) -> None:
+    head = "version: 1\nname: demo\njobs:\n  a:\n    "
+    file = manifest(head + body)
+    main(["check", "--fix"])
+    assert file.read_text() == head + fixed
+
+
+def test_a_fix_that_cant_be_written_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from compiler import driver
+
+    def refuse(path: str, text: str) -> tuple[str, str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(driver, "_stage", refuse)
+    manifest(BAD)
+    assert main(["check", "--fix"]) == 1
+    assert "nothing is fixed: headrace.yaml can't be written: permission denied" in capsys.readouterr().err

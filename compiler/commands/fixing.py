@@ -49,12 +49,12 @@ def fix(check: Callable[[], Checked], stream: TextIO) -> None:
         if repository is None:
             return
         done = [change for change in changes(checked.sink.diagnostics) if _is_current(change.source, repository)]
-        if not done or not _write(repository, {change.source.name: change.text for change in done}):
+        if not done or not _write(repository, {change.source.name: change.text for change in done}, stream):
             return
         before = _syntax_errors(checked)
         checked = check()
         if _syntax_errors(checked) > before:
-            _write(repository, {change.source.name: change.source.text for change in done})
+            _write(repository, {change.source.name: change.source.text for change in done}, stream)
             return
         for change in done:
             for finding in change.findings:
@@ -112,12 +112,13 @@ def _read(repository: Repository, path: str) -> str:
     return repository.read_bytes(path).decode("utf-8")
 
 
-def _write(repository: Repository, texts: dict[str, str]) -> bool:
-    """Replace files, all or none, each with the byte order mark that it had."""
+def _write(repository: Repository, texts: dict[str, str], stream: TextIO) -> bool:
+    """Replace files, all or none, each with the byte order mark that it had; what stands in the way is said."""
     from compiler.diagnostics import Sink
     from compiler.driver import OutputFile, write
 
     marks = {path: _MARK if _read(repository, path).startswith(_MARK) else "" for path in texts}
     sink = Sink()
     write([OutputFile(path, marks[path] + text, "") for path, text in texts.items()], repository.root, sink, True)
+    stream.write("".join(f"nothing is fixed: {found.message}\n" for found in sink.diagnostics))
     return not sink.failed

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 255
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _VARIABLE = _NAME - {"-"}
+_FLOW = frozenset("[]{}")  # what ends a plain text inside of a flow list
 
 
 class Context:
@@ -148,9 +149,12 @@ def list_of(read: Read[T], least: int = 0) -> Callable[[Slot, Context], tuple[T,
 def _no_list(slot: Slot, context: Context) -> None:
     value, at = slot.value, slot.span_here
     if isinstance(value, str) and slot.tag is None and not reader.is_null(value) and "\n" not in at.text:
-        fix = Fix("write a list", Edit(at, f"[{at.text}]"))
+        raw = (
+            at.text if isinstance(value, Quoted) or not set(at.text) & _FLOW else "'" + at.text.replace("'", "''") + "'"
+        )
+        fix = Fix("write a list", Edit(at, f"[{raw}]"))
         message = f'"{slot.key}" takes a list, not {reader.kind_of(value)}'
-        context.sink.report(codes.WRONG_TYPE, message, at, fix=fix, help=f"write [{at.text}]")
+        context.sink.report(codes.WRONG_TYPE, message, at, fix=fix, help=f"write [{raw}]")
         return
     if slot.tag is not None or not isinstance(value, Sequence):
         reader.sequence(slot, context.sink)
