@@ -19,6 +19,7 @@ import re
 
 from compiler.diagnostics import listed, suggest
 from compiler.ir import EVENTS, And, Changed, Compare, Matches, Node, Not, Or, Truth
+from compiler.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ _SUBJECT_SLIPS = {
 _KIND_SLIPS = ("inputs", "params", "param", "parameter", "vars", "input", "variables")
 
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_TOKEN = re.compile(
+_TOKEN = Pattern(
     r"(?P<blank>\s+)"
     r"|(?P<text>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")"
     rf"|(?P<number>{_NUMBER}(?![\w.-]))"
@@ -77,7 +78,7 @@ _TOKEN = re.compile(
     r"|(?P<operator>[=!<>&|~]+)"
     r"|(?P<mark>[()\[\],])"
 )
-_BARE = re.compile(rf"{_NUMBER}|true|false")
+_BARE = Pattern(rf"{_NUMBER}|true|false")
 
 
 class ConditionError(ValueError):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from compiler.pattern import Pattern
 
 LONGEST = 2**31 - 1  # seconds, 68 years: what a signed 32-bit field of a target holds
 
 _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 # A blank may stand between two parts, nowhere else.
-_GRAMMAR = re.compile("".join(f"(?:([0-9]{{1,10}}){unit}(?: (?=[0-9]))?)?" for unit in _SECONDS))
-_LOOSE_PART = re.compile(
+_GRAMMAR = Pattern("".join(f"(?:([0-9]{{1,10}}){unit}(?: (?=[0-9]))?)?" for unit in _SECONDS))
+_LOOSE_PART = Pattern(
     r"([0-9]{1,10})(?:\.([0-9]{1,3}))?\s*"
     r"(weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|$)(?:\s*,\s*|\s+and\s+|\s*)"
 )
@@ -26,6 +26,8 @@ class DurationError(ValueError):
 
 def parse(text: str) -> int:
     """Seconds, at most LONGEST: units w, d, h, m and s, the largest first, each once. Raises DurationError."""
+    if len(text) <= 4 and text.isascii() and text[:-1].isdigit() and text[-1] in _SECONDS:  # most: 60m
+        return int(text[:-1]) * _SECONDS[text[-1]]
     found = _GRAMMAR.fullmatch(text)
     if found is None or found.lastindex is None:
         raise DurationError(f'"{text}" is not a duration such as 30s, 90m, 4h30m or 7d', _meant(text))

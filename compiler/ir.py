@@ -886,7 +886,12 @@ def _find_ways(kind: type) -> tuple[str, ...]:
     return _ways[kind]
 
 
+_BARE = frozenset(("str", "str | None", "int | None", "bool | None", "tuple[str, ...]"))
+
+
 def _may_lead_to_ref(annotation: str) -> bool:
+    if annotation in _BARE:
+        return False
     words = "".join(c if c.isalnum() or c == "_" else " " for c in annotation).split()
     for word in words:
         known = globals().get(word)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from compiler.diagnostics import listed
+from compiler.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.ir import Parameter
 
 EXAMPLES = {"int": "an integer", "float": "a number", "bool": "true or false"}
-_INT = re.compile(r"[+-]?[0-9]+")
-_FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_INT = Pattern(r"[+-]?[0-9]+")
+_FLOAT = Pattern(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _LONGEST = 4000  # digits; more is no number that anybody gives by hand
 
 

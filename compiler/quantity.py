@@ -7,7 +7,7 @@ https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 
 from __future__ import annotations
 
-import re
+from compiler.pattern import Pattern
 
 NANO = 10**9  # nano units in one unit
 LARGEST = (2**63 - 1) * NANO
@@ -27,15 +27,16 @@ _DECIMAL = {
 }
 _BINARY = {"Ei": NANO << 60, "Pi": NANO << 50, "Ti": NANO << 40, "Gi": NANO << 30, "Mi": NANO << 20, "Ki": NANO << 10}
 _SUFFIXES = _DECIMAL | _BINARY
+_UP_TO_TERA = _SUFFIXES.keys() - {"E", "P", "Ei", "Pi"}  # with which six digits are less than LARGEST
 
-_GRAMMAR = re.compile(
+_GRAMMAR = Pattern(
     r"(?P<sign>[+-]?)(?=\.?[0-9])(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?"
     r"(?:[eE](?P<exponent>[+-]?[0-9]+)|(?P<suffix>[KMGTPE]i|[numkMGTPE]?))"
 )
 _LONGEST = 100  # characters; no amount needs as many
 _STEEPEST = 200  # powers of ten that no text of that length can make up for
 
-_SLIP = re.compile(r"([0-9]*\.?[0-9]+)(?:v?cpus?|cores?|(ei|[kmgtp]i?)?(?:b|bytes?)?)")
+_SLIP = Pattern(r"([0-9]*\.?[0-9]+)(?:v?cpus?|cores?|(ei|[kmgtp]i?)?(?:b|bytes?)?)")
 
 
 class QuantityError(ValueError):
@@ -48,6 +49,9 @@ class QuantityError(ValueError):
 
 def parse(text: str) -> int:
     """Nano units, at most LARGEST; what is finer than one is rounded up, as Kubernetes does. Raises QuantityError."""
+    suffix = text.lstrip("0123456789")
+    if suffix in _UP_TO_TERA and len(suffix) < len(text) <= 7:  # most: 4, 500m, 16Gi
+        return int(text.removesuffix(suffix)) * _SUFFIXES[suffix]
     found = _GRAMMAR.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
         raise QuantityError(f'"{text}" is not a quantity such as 4, 0.5, 500m, 512M or 16Gi', _meant(text))

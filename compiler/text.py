@@ -13,6 +13,7 @@ import re
 
 from compiler.diagnostics import listed, suggest
 from compiler.ir import Ref
+from compiler.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ _OTHER_KINDS = {
 }
 
 # The last two of several braces open a hole, so that `{{{ x }}}` is a hole between braces.
-_OPEN = re.compile(r"\{\{(?!\{)")
-_HOLE = re.compile(r"\{\{\s*([A-Za-z0-9_-]+(?:\s*\.\s*[A-Za-z0-9_-]+)*)\s*\}\}")
-_ESCAPE = re.compile(r"""\{\{\s*(?:'(\{\{|\$)'|"(\{\{|\$)")\s*\}\}""")
+_OPEN = Pattern(r"\{\{(?!\{)")
+_HOLE = Pattern(r"\{\{\s*([A-Za-z0-9_-]+(?:\s*\.\s*[A-Za-z0-9_-]+)*)\s*\}\}")
+_ESCAPE = Pattern(r"""\{\{\s*(?:'(\{\{|\$)'|"(\{\{|\$)")\s*\}\}""")
 
 
 class HoleError(ValueError):
@@ -311,8 +312,8 @@ def _fault(offset: int, length: int, context: Context, spelt: str) -> Fault:
     return Fault(offset, length, "in a here-document whose word is quoted a shell expands nothing", advice, None)
 
 
-_SPECIAL = re.compile(r"[\\'\"`$#<(){}\n]")
-_HEREDOC = re.compile(r"<<(-?)[ \t]*((?:[A-Za-z0-9_.,:/@%+=!*?~^-]|\\.|'[^'\n]*'|\"[^\"\n]*\")+)")
+_SPECIAL = Pattern(r"[\\'\"`$#<(){}\n]")
+_HEREDOC = Pattern(r"<<(-?)[ \t]*((?:[A-Za-z0-9_.,:/@%+=!*?~^-]|\\.|'[^'\n]*'|\"[^\"\n]*\")+)")
 _BEFORE_COMMENT = frozenset(" \t\n;&|()")
 
 

@@ -8,11 +8,12 @@ the other, so that a large document can be written piece by piece.
 
 from __future__ import annotations
 
-import re
+from compiler.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from re import Match
 
 WIDTH = 100  # columns; a list in one line has to end by then
 DEEPEST = 100  # levels
@@ -21,7 +22,7 @@ _LONGEST_KEY = 1000  # characters; readers give up at 1,024
 _LONGEST_ITEM = 40  # characters of text in a list that stands in one line
 
 # Where plain text may begin, and what it may hold. A digit in front needs a letter that no number and no date has.
-_PLAIN = re.compile(
+_PLAIN = Pattern(
     r"(?![-.]?[eE][-+]?[0-9][0-9._]*\Z)"
     r"(?:[^\W\d]|[$(/]|\.[A-Za-z]|\.\.?/|--?[A-Za-z]|[0-9](?=[ -~]*[GHJ-MP-SU-WYghj-mp-su-wy]))"
     r"[ -~\w]*"
@@ -29,16 +30,16 @@ _PLAIN = re.compile(
 _WORDS = frozenset(
     ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity", ".nan", ".inf")
 )
-_FLOW_PLAIN = re.compile(r"[^][{},:?#&*!|>'\"%@`]*")
+_NOT_IN_FLOW = frozenset("][{},:?#&*!|>'\"%@`")
 
 # What a reviewer can't see (controls, blanks of other kinds, marks that turn the direction of writing) or some reader
 # takes for a line break is written as an escape.
-_UNSEEN = re.compile(
+_UNSEEN = Pattern(
     "[\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb\ufffe\uffff]"
 )
-_ESCAPED = re.compile(_UNSEEN.pattern[:-1] + r'"\\]')
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_BLANK_BEFORE_BREAK = re.compile(r"[ \t](?:\n|\Z)")
+_ESCAPED = Pattern(_UNSEEN.pattern[:-1] + r'"\\]')
+_SURROGATE = Pattern("[\ud800-\udfff]")
+_BLANK_BEFORE_BREAK = Pattern(r"[ \t](?:\n|\Z)")
 
 
 class Block(dict[str, object]):
@@ -253,6 +254,8 @@ def _literal(text: str, pad: str) -> str:
 
 def _quoted(text: str) -> str:
     """Text in single quotes where that saves backslashes, else in double quotes, as JSON would write it."""
+    if '"' not in text and "\\" not in text and text.isascii() and text.isprintable():
+        return f'"{text}"'
     if _SURROGATE.search(text):
         raise ValueError(f"{text!r} is not Unicode text")
     if text.count('"') + text.count("\\") > text.count("'") and not _UNSEEN.search(text):
@@ -260,7 +263,7 @@ def _quoted(text: str) -> str:
     return '"' + _ESCAPED.sub(_escape, text) + '"'
 
 
-def _escape(found: re.Match[str]) -> str:
+def _escape(found: Match[str]) -> str:
     character = found[0]
     return _SHORT_ESCAPES.get(character) or f"\\u{ord(character):04x}"
 
@@ -270,7 +273,7 @@ def _item(text: str) -> str:
     if len(text) > _LONGEST_ITEM or " " in text:
         return ""
     scalar = _SCALARS[text]
-    return _quoted(text) if scalar == text and not _FLOW_PLAIN.fullmatch(text) else scalar
+    return _quoted(text) if scalar == text and not _NOT_IN_FLOW.isdisjoint(text) else scalar
 
 
 def _key(text: str) -> str:
@@ -283,6 +286,8 @@ def _key(text: str) -> str:
 
 
 def _visible(comment: str) -> str:
+    if comment.isascii() and comment.isprintable():
+        return comment.strip()
     return _SURROGATE.sub(" ", _UNSEEN.sub(" ", comment)).strip()
 
 

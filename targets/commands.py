@@ -9,7 +9,6 @@ from __future__ import annotations
 from posixpath import relpath
 
 from compiler.ir import Artifact, Deploy, Environment, Exec, Job, Ref, Script, Support, holes
-from compiler.text import WORD, contexts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +84,10 @@ def flat(text: Text) -> str | None:
 
 def shell_text(lines: Text) -> str:
     """Shell text with its holes as variables: "$V" where a hole is a word, ${V} in quotes or a here-document."""
+    if len(lines) == 1 and isinstance(lines[0], str):
+        return lines[0].strip("\n")
+    from compiler.text import WORD, contexts
+
     where = iter(contexts(lines))
     out: list[str] = []
     for piece in lines:

@@ -27,19 +27,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "compiler/ir.py": {"compiler.source"},
     "compiler/graph.py": set(),
+    "compiler/pattern.py": set(),
     "compiler/matrix.py": {"compiler.ir"},
     "compiler/features.py": {"compiler.ir", "compiler.source", "compiler"},
     "compiler/target.py": CORE | {"compiler.features"},
     "compiler/images.py": set(),
-    "compiler/yamlwriter.py": set(),
-    "compiler/quantity.py": set(),
-    "compiler/duration.py": set(),
+    "compiler/yamlwriter.py": {"compiler.pattern", "compiler"},
+    "compiler/quantity.py": {"compiler.pattern", "compiler"},
+    "compiler/duration.py": {"compiler.pattern", "compiler"},
     "compiler/cron.py": set(),
     "compiler/kubernetes.py": CORE | LANGUAGES,
 }
 TARGETS_MAY = CORE | LANGUAGES | {
     "compiler.features", "compiler.graph", "compiler.matrix", "compiler.target", "compiler.images",
-    "compiler.kubernetes", "compiler.yamlwriter", "compiler.records",
+    "compiler.kubernetes", "compiler.pattern", "compiler.yamlwriter", "compiler.records",
 }  # fmt: skip
 
 

@@ -5,10 +5,8 @@ GitHub tests events, refs and values. Globs and changed paths go to one job, `de
 
 from __future__ import annotations
 
-import json
-import re
-
 from compiler.ir import And, Changed, Compare, Matches, Not, Or, Truth, walk
+from compiler.pattern import Pattern
 from targets.github import codes, expressions
 
 TYPE_CHECKING = False
@@ -99,7 +97,7 @@ def _comparison(comparison: Compare, facts: Facts) -> str:
     return " || ".join(parts)
 
 
-_EQUALITY = re.compile(r"(?P<left>[\w.]+|\([^()']*\)|format\('\{0\}', .*\)) == (?P<right>'(?:[^']|'')*')")
+_EQUALITY = Pattern(r"(?P<left>[\w.]+|\([^()']*\)|format\('\{0\}', .*\)) == (?P<right>'(?:[^']|'')*')")
 
 
 def _not_equal(equal: str) -> str:
@@ -149,6 +147,8 @@ def _note_case(value: str, facts: Facts) -> None:
 
 def decisions(conditions: dict[str, Condition]) -> str:
     """What the script `decide` takes: the conditions by name, as JSON."""
+    import json
+
     return json.dumps({name: _data(condition) for name, condition in conditions.items()}, ensure_ascii=False)
 
 

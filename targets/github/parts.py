@@ -7,12 +7,11 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/reusing-workf
 
 from __future__ import annotations
 
-import re
-
 from compiler import codes as core
 from compiler.ir import Call, Job
+from compiler.pattern import Pattern
 from compiler.yamlwriter import PlainKey
-from targets import partition, runtime
+from targets import runtime
 from targets.commands import script_variable, variable
 from targets.github import conditions, expressions, jobs, steps, triggers
 
@@ -28,7 +27,7 @@ FILE_BYTES = 500_000  # https://docs.github.com/en/actions/reference/limits
 HEAD_BYTES = 20_000  # kept for what is not a job
 MOST_WORKFLOWS = 50  # reusable workflows that one run calls, all levels together
 SHELL = {"run": {"shell": "sh -eu {0}"}}
-_SECRET = re.compile(r"secrets\.([A-Za-z_][A-Za-z0-9_]*)")
+_SECRET = Pattern(r"secrets\.([A-Za-z_][A-Za-z0-9_]*)")
 _RANK = {"none": 0, "read": 1, "write": 2}
 
 
@@ -322,6 +321,8 @@ def _bodies(
     Where a need lies in another part it becomes a longer `if`, and an output there. Few do, as a rule; where many do
     the parts are cut again, smaller.
     """
+    from targets import partition
+
     needs = {job.name: [need.job for need in job.needs] for job in workflow.jobs}
     room = _room(workflow)
     bodies: list[_Body] = []

@@ -5,8 +5,6 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-synt
 
 from __future__ import annotations
 
-import json
-
 from compiler.ir import (
     Artifact,
     ChangedFiles,
@@ -668,6 +666,8 @@ def _key_spec(workflow: Workflow, job: Job) -> str:
         if isinstance(node, list):
             return [mark(value) for value in node]
         return node
+
+    import json
 
     lines = [f"  {json.dumps(name)}: {json.dumps(part, ensure_ascii=False)}" for name, part in mark(spec).items()]
     text = expressions.written("{\n" + ",\n".join(lines) + "\n}\n")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from compiler import codes, reader
 from compiler.frontends.native.fields import holed, plain, report_parse
 from compiler.ir import Ref
+from compiler.pattern import Pattern
 from compiler.repository import OutsideError, join
 from compiler.yamltree import Slot
 
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
 ROOT = "."  # the repository's root as a path
 _GLOBS = frozenset("*?")
 _OUTPUT_GLOBS = frozenset("*?[")
-_CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
-_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
-_HOLE = re.compile("\x00([0-9]+)\x00")
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")  # means itself: most do
+_CONTROL = Pattern("[\x00-\x1f\x7f\x85\u2028\u2029]")
+_DRIVE = Pattern(r"[A-Za-z]:[/\\]")
+_HOLE = Pattern("\x00([0-9]+)\x00")
+_PLAIN = Pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")  # means itself: most do
 
 
 class PathError(ValueError):
