@@ -10,7 +10,7 @@ from compiler.diagnostics import Sink
 from compiler.ir import Project, Settings
 from compiler.passes import Context, lower
 from compiler.repository import OutsideError, Repository
-from compiler.target import Document, check_sizes, check_support
+from compiler.target import Document, check_settings, check_sizes, check_support
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,8 +173,10 @@ def emit(
     """The files of a lowered project for some targets. With errors in the sink nothing is emitted."""
     files: list[OutputFile] = []
     for target in targets:
+        settings = settings_of(project, target)
         check_support(target, project, sink, allowed)
-        check_sizes(target, project, settings_of(project, target), sink)
+        check_settings(target, settings, sink)
+        check_sizes(target, project, settings, sink)
     if sink.failed:
         return []
     with Paused():

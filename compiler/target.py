@@ -7,6 +7,7 @@ data; compiler.yamlwriter makes the text.
 from __future__ import annotations
 
 from compiler import codes
+from compiler.diagnostics import suggest
 from compiler.features import Feature, features_used
 from compiler.ir import Artifact, Node
 
@@ -97,6 +98,18 @@ def check_support(target: Target, project: Project, sink: Sink, allowed: frozens
             sink.report(
                 codes.UNSUPPORTED, f"{target.TITLE} has no {feature.value}{more}: {support.why}", at, severity=severity
             )
+
+
+def check_settings(target: Target, settings: Settings, sink: Sink) -> None:
+    """Report the plain settings of `targets.T` that mean nothing to the target."""
+    for key, _ in settings.options:
+        if key in target.OPTIONS:
+            continue
+        near = suggest(key, target.OPTIONS)
+        known = ", ".join(sorted(target.OPTIONS))
+        notes = () if near is not None or not known else (f"of its own it takes {known}",)
+        message = f'"{key}" means nothing to {target.TITLE}'
+        sink.report(codes.WRONG_SETTING, message, settings.origin, field=key, suggestion=near, notes=notes)
 
 
 def check_sizes(target: Target, project: Project, settings: Settings, sink: Sink) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,12 @@ import pytest
 from compiler import VERSION, driver
 from compiler.diagnostics import Sink
 from compiler.driver import MARK, OutputFile, drift, is_ours, write
+from compiler.frontends.native.reading import read_source
 from compiler.ir import Project
 from compiler.repository import Repository
+from compiler.source import Source
+from compiler.target import check_settings
+from targets import TARGETS
 
 HEADER = f"# {MARK} {VERSION} from headrace.yaml. Do not edit: change the manifest, then run `headrace compile`.\n"
 
@@ -166,3 +171,24 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     sink = Sink()
     assert driver.recognise(Repository(str(tmp_path)), "headrace.yaml", [], sink) is None
     assert codes(sink) == ["unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "found"),
+    [
+        ("github", "defualt_branch: main", [('"defualt_branch" means nothing to GitHub Actions', "default_branch")]),
+        ("gitlab", "namespace: x", [('"namespace" means nothing to GitLab CI', None)]),
+        ("argo", "namespace: x, service_account: y", []),
+    ],
+)
+def test_settings_that_mean_nothing_to_their_target(
+    name: str, settings: str, found: list[tuple[str, str | None]]
+) -> None:
+    text = f"version: 1\nname: x\njobs: {{a: {{run: x}}}}\ntargets: {{{name}: {{{settings}}}}}\n"
+    sink = Sink()
+    project = read_source(Source("headrace.yaml", text), "headrace.yaml", sink)
+    assert project is not None
+    target = import_module(TARGETS[name])
+    check_settings(target, driver.settings_of(project, target), sink)
+    assert [(one.message, one.suggestion) for one in sink.diagnostics] == found
+    assert all(one.code.name == "wrong-setting" for one in sink.diagnostics)
