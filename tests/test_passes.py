@@ -985,3 +985,33 @@ def test_where_nothing_is_reviewed_nothing_is_skipped(lowered: Bench) -> None:
     assert found.job("d").condition is None
     found = lowered(jobs + "pipelines: {p: {on: [push, manual], jobs: [g]}, q: {jobs: [d]}}", k_yaml="")
     assert found.codes("note") == ["gpu-on-change-request", "deploy-on-change-request"]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        "env: {S: x}, secrets: [S]",
+        "env: {V: x}, secrets: {V: S}",
+        "secrets: [S, {name: R, env: S}]",
+        "secrets: [{name: S, file: f}, {name: R, file: f}]",
+        "sidecars: [{name: db, image: p}, {name: db, image: q}]",
+        "volumes: [{name: a, path: /data}, {name: b, path: /data}]",
+    ],
+)
+def test_nothing_is_given_twice(lowered: Bench, job: str) -> None:
+    found = lowered(f"secrets: {{S: {{}}, R: {{}}}}\njobs: {{a: {{run: x, {job}}}, b: {{run: x, secrets: [S, R]}}}}")
+    assert found.codes() == ["duplicate-name"]
+
+
+@pytest.mark.parametrize(
+    ("on", "codes"),
+    [
+        ("[]", ["nothing-to-do"]),
+        ("{}", ["nothing-to-do"]),
+        ("[push, {push: {branches: [b]}}]", ["duplicate-name"]),
+        ("[manual, {manual: {}}, call]", ["duplicate-name"]),
+        ("[push, {schedule: {cron: 1 2 * * *}}, {schedule: {cron: 3 4 * * *}}]", []),
+    ],
+)
+def test_no_trigger_is_lost(lowered: Bench, on: str, codes: list[str]) -> None:
+    assert lowered(f"pipelines: {{p: {{on: {on}, jobs: {{a: {{run: x}}}}}}}}").codes() == codes

@@ -70,7 +70,7 @@ def _assembled(pipeline: Pipeline, jobs: tuple[Job, ...], project: Project, cont
     own = {parameter.name for parameter in pipeline.parameters}
     inherited = tuple(parameter for parameter in project.parameters if parameter.name not in own)
     parameters = (*inherited, *pipeline.parameters)
-    triggers = tuple(_whole(trigger) for trigger in pipeline.triggers or DEFAULT_TRIGGERS)
+    triggers = _triggers(pipeline, context)
     _check_required(pipeline, parameters, triggers, context)
     _check_collisions(parameters, context)
     shared = united(project.env, pipeline.env)
@@ -88,6 +88,21 @@ def _distinct(pipeline: Pipeline, jobs: tuple[Job, ...], context: Context) -> tu
             first = labels((other.origin, "the other one is here"))
             context.sink.report(codes.DUPLICATE_NAME, message, job.origin or pipeline.origin, labels=first)
     return tuple(kept.values())
+
+
+def _triggers(pipeline: Pipeline, context: Context) -> tuple[Trigger, ...]:
+    """What starts a pipeline. Schedules and pipelines may be several; of the others a second one would be lost."""
+    if pipeline.triggers is not NOTHING and not pipeline.triggers and not context.sink.failed:
+        message = f'nothing starts the pipeline "{pipeline.name}": its `on` is empty'
+        context.sink.report(codes.NOTHING_TO_DO, message, pipeline.origin, field="on")
+    seen: dict[type[Trigger], Trigger] = {}
+    for trigger in pipeline.triggers:
+        first = seen.setdefault(type(trigger), trigger)
+        if first is not trigger and not isinstance(trigger, (OnSchedule, OnPipeline)):
+            message = f'one kind of trigger stands twice in the `on` of "{pipeline.name}"'
+            at, other = trigger.origin or pipeline.origin, labels((first.origin, "the other one is here"))
+            context.sink.report(codes.DUPLICATE_NAME, message, at, labels=other, help="say all of it in one")
+    return tuple(_whole(trigger) for trigger in pipeline.triggers or DEFAULT_TRIGGERS)
 
 
 def _whole(trigger: Trigger) -> Trigger:

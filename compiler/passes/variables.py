@@ -1,11 +1,11 @@
-"""Values reach jobs as variables named HEADRACE_…: no two of them may have one name, and nobody else's may be theirs."""
+"""Values reach jobs as variables: no two of them may have one name, nor two sidecars, nor two volumes one place."""
 
 from __future__ import annotations
 
 from compiler import codes
 from compiler.ir import EnvVar, Job, Project
 from compiler.matrix import axes
-from compiler.passes.context import Context, over_groups
+from compiler.passes.context import Context, labels, over_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,12 +34,38 @@ def check_variables(project: Project, context: Context) -> Project:
 def _check_job(job: Job, context: Context) -> None:
     if job.env:
         _check_names(job.env, context)
-    for use in job.secrets:
-        _check_name(use.env or "", use.origin or job.origin, context)
+    if job.secrets:
+        _check_secrets(job, context)
     if job.matrix is not None:
         _check_alike("axes", axes(job.matrix), job.matrix.origin or job.origin, context)
     if len(job.sidecars) > 1:
         _check_alike("sidecars", (sidecar.name for sidecar in job.sidecars), job.origin, context)
+        sidecars = ((sidecar.name, sidecar.origin) for sidecar in job.sidecars)
+        _check_once(f'two sidecars of "{job.name}" are named', sidecars, job, context)
+    if len(job.volumes) > 1:
+        volumes = ((volume.path, volume.origin) for volume in job.volumes)
+        _check_once(f'two volumes of "{job.name}" are at', volumes, job, context)
+
+
+def _check_secrets(job: Job, context: Context) -> None:
+    """A secret's variable or file is its own, and no variable of the job has its name."""
+    given = [(variable.name, variable.origin) for variable in job.env]
+    variables = [(use.env, use.origin) for use in job.secrets if use.env is not None]
+    files = [(use.file, use.origin) for use in job.secrets if use.file is not None]
+    for name, at in variables:
+        _check_name(name, at or job.origin, context)
+    _check_once(f'two values of "{job.name}" are called', (*given, *variables), job, context)
+    _check_once(f'two secrets of "{job.name}" are at', files, job, context)
+
+
+def _check_once(what: str, given: Iterable[tuple[str, Origin | None]], job: Job, context: Context) -> None:
+    """Names or places of which each may be given once; the first one stands."""
+    seen: dict[str, Origin | None] = {}
+    for name, at in given:
+        if name in seen:
+            first = labels((seen[name], "the other one is here"))
+            context.sink.report(codes.DUPLICATE_NAME, f'{what} "{name}"', at or job.origin, labels=first)
+        seen.setdefault(name, at)
 
 
 def _check_names(variables: Iterable[EnvVar], context: Context) -> None:
