@@ -72,8 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def start() -> Never:
     """The command as a process. Its memory goes back as a whole: to free a large pipeline's nodes one by one takes long."""
+    import gc
     import os
 
+    gc.disable()  # until the command runs: what is imported is never freed
     status = main()
     try:
         sys.stdout.flush()
@@ -101,7 +103,17 @@ def _run(words: list[str]) -> int:
         return USAGE
     command = load(name)
     parsed = parser(name, command).parse_args(rest)
+    _collect()
     return command.run(parsed)
+
+
+def _collect() -> None:
+    """Switch the collector back on, for what comes from here."""
+    import gc
+
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _not_a_command(name: str) -> str:
@@ -142,8 +154,10 @@ def load(name: str) -> Command:
 
 def parser(name: str, command: Command) -> ArgumentParser:
     """A command's parser."""
+    import argparse
     from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
+    vars(argparse)["_"] = str  # nobody has translated us, and to look for that costs 2 ms
     columns = _columns()
     examples = "\n".join(f"  {line}" for line in command.EXAMPLES.strip().split("\n"))
     made = ArgumentParser(

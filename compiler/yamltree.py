@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import accumulate
+from sys import intern
 
 from yaml._yaml import CParser
 from yaml.error import MarkedYAMLError
@@ -388,7 +389,9 @@ class _Builder:
                 else:
                     node.items.append(value)  # type: ignore[union-attr]  # no entries: a sequence
             elif key is None:
-                if type(value) is str or type(value) is Quoted:
+                if type(value) is str:
+                    key = intern(value)  # a few keys come again and again
+                elif type(value) is Quoted:
                     key = value
                 else:
                     key = self._odd_key(node, value, document, ordinal)  # type: ignore[arg-type]  # entries: a mapping

@@ -243,11 +243,11 @@ class Workflow:
         return known
 
     def _all_holes(self, job: Job) -> list[Ref]:
-        found = [piece for variable in job.env for piece in variable.value if isinstance(piece, Ref)]
+        found = [piece for variable in job.env for piece in variable.value if not isinstance(piece, str)]
         for sidecar in job.sidecars:
             found += holes(sidecar)
         if isinstance(job.environment, Environment) and job.environment.image:
-            found += [piece for piece in job.environment.image if isinstance(piece, Ref)]
+            found += [piece for piece in job.environment.image if not isinstance(piece, str)]
         if isinstance(job.action, (BuildImage, Call)):
             found += holes(job.action)
         return [*self.shell_holes(job), *found]
@@ -255,7 +255,7 @@ class Workflow:
     def is_late(self, job: Job, pieces: Text) -> bool:
         """Whether text has a hole that only a step can fill."""
         for piece in pieces:
-            if isinstance(piece, Ref) and self.expression(job, piece).startswith(("steps.", "job.")):
+            if not isinstance(piece, str) and self.expression(job, piece).startswith(("steps.", "job.")):
                 return True
         return False
 
@@ -386,7 +386,7 @@ def _in_shell(job: Job) -> Iterator[Ref]:
     texts.extend(output.path for output in job.outputs if isinstance(output, Artifact))
     for text in texts:
         for piece in text:
-            if isinstance(piece, Ref):
+            if not isinstance(piece, str):
                 yield piece
 
 
