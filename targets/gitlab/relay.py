@@ -47,7 +47,19 @@ def get(name: str) -> None:
             shutil.copyfileobj(answer, packed)
         packed.seek(0)
         with tarfile.open(fileobj=packed) as archive:
-            archive.extractall(".", filter="data")
+            unpack(archive)
+
+
+def unpack(archive: tarfile.TarFile) -> None:
+    if hasattr(tarfile, "data_filter"):  # Python 3.12, and late patches of older ones
+        archive.extractall(".", filter="data")
+        return
+    for member in archive:
+        link = os.path.join(os.path.dirname(member.name), member.linkname) if member.issym() else member.linkname
+        for path in (member.name, link):
+            if os.path.isabs(path) or os.path.normpath(path).startswith(".."):
+                sys.exit(f"headrace: {member.name!r} leads out of the folder")
+        archive.extract(member, ".")
 
 
 def main() -> None:

@@ -20,8 +20,10 @@ ACTIVE = "active"  # held by the process that runs it
 
 
 def new_id(now: float | None = None) -> str:
-    """A run's name: when it began, and what tells it from others that began then."""
-    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(2)
+    """A run's name: when it began, so that names are in order within a second too, and what tells it from others."""
+    began = time.time() if now is None else now
+    fraction = int(began % 1 * 4096)
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(began)) + f"-{fraction:03x}{secrets.randbelow(16):x}"
 
 
 class History:
