@@ -25,7 +25,14 @@ from targets.local.session import Display, Session
 from targets.local.snapshot import SnapshotError
 from targets.local.state import State
 from targets.local.summary import status_of
-from targets.local.values import Values, changed_paths, git_values, parameter_problems, parameter_values
+from targets.local.values import (
+    Values,
+    changed_paths,
+    git_values,
+    parameter_problems,
+    parameter_values,
+    scheduled_values,
+)
 
 ENGINES = ("auto", "none", "podman", "docker", "buildah")
 
@@ -116,7 +123,8 @@ def prepare(
     pipeline = _pipeline(project, options.pipeline, sink)
     if pipeline is None or sink.failed:
         return None
-    parameters = parameter_values(pipeline, options.parameters)
+    given = scheduled_values(pipeline) if options.event == "schedule" else {}
+    parameters = parameter_values(pipeline, {**given, **options.parameters})
     _check_parameters(pipeline, options.parameters, parameters, sink)
     state = State(root, options.cache)
     history.sweep(state)

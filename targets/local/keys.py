@@ -35,6 +35,7 @@ def key(one: Instance, values: Values, base: Tree, arrived: list[dict[str, Entry
     manifest's, whose files all count unless the job, by `cache`, says that its inputs are all that it reads. Inputs
     alone don't: they are also how a job says whose outputs it waits for.
     """
+    values = values.at(one.facts.event)
     sections = _sections(one, values.project["name"], values, runs_in)
     whole = base.over(arrived)
     paths = [values.text(given.path, one.parameters, one.leg) for given in one.job.inputs]

@@ -131,7 +131,8 @@ def _instance(job: Job, leg: Leg, level: _Level, jobs: Mapping[str, Job], here: 
 def _called(plan: Plan, made: Instance, called: Pipeline, values: Values) -> _Level:
     """Turn the instance of a call into the call's beginning and its end; the called pipeline goes between."""
     assert isinstance(made.job.action, Call)
-    given = {one.name: values.text(one.value, made.parameters, made.leg) for one in made.job.action.parameters}
+    here = values.at(made.facts.event)
+    given = {one.name: here.text(one.value, made.parameters, made.leg) for one in made.job.action.parameters}
     start = Instance(
         f"{made.id}:start", made.name, made.job, made.leg, made.pipeline, made.parameters, made.facts, CALLED, made.needs,
         ruled_out=made.ruled_out,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from compiler import ir
 from compiler.condition import Facts
-from compiler.ir import Parameter, Pipeline, Ref
+from compiler.ir import OnSchedule, Parameter, Pipeline, Ref
 from targets.local.snapshot import SnapshotError, git, is_repository
 
 TYPE_CHECKING = False
@@ -21,6 +21,10 @@ class Values:
 
     def __init__(self, git: Mapping[str, str], run: Mapping[str, str], project: Mapping[str, str]) -> None:
         self.git, self.run, self.project = dict(git), dict(run), dict(project)
+
+    def at(self, event: str) -> Values:
+        """The same where another event counts: in a pipeline that is called."""
+        return self if event == self.git["event"] else Values({**self.git, "event": event}, self.run, self.project)
 
     def of(self, ref: Ref, parameters: Mapping[str, str], leg: Leg, more: Mapping[str, str] | None = None) -> str:
         """The value of a hole; `more` has those that only a running job has (sidecars, images), by `kind.name`."""
@@ -106,6 +110,13 @@ def parameter_values(pipeline: Pipeline, given: Mapping[str, str]) -> dict[str, 
         elif parameter.default is not None:
             found[parameter.name] = parameter.default
     return found
+
+
+def scheduled_values(pipeline: Pipeline) -> dict[str, str]:
+    """What a scheduled run is given: the values that all schedules of the pipeline say alike."""
+    given = [dict(trigger.parameters) for trigger in pipeline.triggers if isinstance(trigger, OnSchedule)]
+    first, *others = given or [{}]
+    return {name: value for name, value in first.items() if all(one.get(name) == value for one in others)}
 
 
 def parameter_problems(pipeline: Pipeline, values: Mapping[str, str]) -> list[tuple[Parameter, str]]:

@@ -120,7 +120,7 @@ class Work:
     def _collect(self, outcome: Outcome, attempt: _Attempt) -> None:
         """Take the outputs: all of them, or after missed objectives those that are there, to be looked at."""
         place = self.session.results.new()
-        collector = outputs.Collector(self.one, self.session.values, attempt.checkout, attempt.before)
+        collector = outputs.Collector(self.one, attempt.values, attempt.checkout, attempt.before)
         try:
             result = collector.collect(place, partly=outcome.status == FAILED)
         except outputs.OutputError as error:
@@ -175,6 +175,7 @@ class _Attempt:
     def __init__(self, work: Work, number: int) -> None:
         self.work, self.number = work, number
         self.session, self.one, self.job, self.log = work.session, work.one, work.one.job, work.log
+        self.values = self.session.values.at(self.one.facts.event)
         folder = os.path.join(self.session.work(self.one), str(number))
         self.checkout = os.path.join(folder, "repository")
         self.temporary = os.path.join(folder, "tmp")
@@ -207,7 +208,7 @@ class _Attempt:
         return f"headrace-{self.session.run_id}-{crc32(self.one.id.encode()):08x}-{self.number}"
 
     def _text(self, text: tuple[str | Ref, ...]) -> str:
-        return self.session.values.text(text, self.one.parameters, self.one.leg, self.more)
+        return self.values.text(text, self.one.parameters, self.one.leg, self.more)
 
     def _stored_inputs(self) -> None:
         """Data from a store is taken from the work tree's own folder, where a person keeps it."""
@@ -308,7 +309,7 @@ class _Attempt:
         from targets.runtime import compact
 
         job = self.job
-        found = {commands.variable(ref): self.session.values.of(ref, self.one.parameters, self.one.leg, self.more)
+        found = {commands.variable(ref): self.values.of(ref, self.one.parameters, self.one.leg, self.more)
                  for ref in commands.refs(job) if not self._is_unset(ref)}  # fmt: skip
         found |= {commands.script_variable(name): compact(name) for name in commands.support_scripts(job)}
         found["HEADRACE_EVENT"] = self.one.facts.event
