@@ -77,6 +77,8 @@ def literal(value: str) -> str:
 
 def flat(text: Text) -> str | None:
     """Text without holes as it is; None when it has a hole."""
+    if len(text) == 1:
+        return text[0] if isinstance(text[0], str) else None
     if any(isinstance(piece, Ref) for piece in text):
         return None
     return "".join(str(piece) for piece in text)

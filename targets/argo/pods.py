@@ -56,7 +56,7 @@ def pod(scope: Scope, job: Job) -> Pod:
 
 
 def _machine(scope: Scope, job: Job, made: Pod) -> None:
-    runner = runners.choose(job, scope.settings, scope.sink) if scope.settings.runners else None
+    runner = scope.runners.choose(job) if scope.settings.runners else None
     if job.platform is not None:
         system, _, architecture = job.platform.partition("/")
         made.selector["kubernetes.io/os"] = system

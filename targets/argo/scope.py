@@ -19,6 +19,7 @@ from compiler.ir import (
 )
 from targets import commands, names
 from targets.argo import codes, spelling
+from targets.runners import Runners
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Scope:
         self.names = named
         self.uses = uses
         self.sink = sink
+        self.runners = Runners(settings, sink)
         self.part = part
         self.held: frozenset[str] | None = None  # in a part: the jobs whose outputs' readers are all here
         self.pull_secrets: list[str] | None = None  # worked out once for all parts

@@ -12,6 +12,7 @@ from targets.gitlab.images import references
 from targets.gitlab.plan import Edge, Unit
 from targets.gitlab.triggers import Clause, may_be_unset, parameter_variable
 from targets.gitlab.values import NATIVE, SIGNS, given, signs_used
+from targets.runners import Runners
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class File:
         self.uses_cache = False
         self.uses_event = False
         self.used_signs: set[str] = set()
+        self.runners = Runners(settings, notes.sink)
         self._environments: dict[int, tuple[Any, list[Ref]]] = {}
         self.templates: dict[str, dict[str, Any]] = {}
         self.script_templates: dict[str, dict[str, Any]] = {}

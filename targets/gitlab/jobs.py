@@ -241,7 +241,7 @@ def _runner(job: Job, file: File) -> Runner | None:
                 help="list one with that platform under targets.gitlab.runners",
             )
         return None
-    return runners.choose(job, file.settings, file.sink)
+    return file.runners.choose(job)
 
 
 def _tags(job: Job, runner: Runner | None) -> list[str]:

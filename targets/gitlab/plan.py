@@ -92,9 +92,12 @@ def conditions(jobs: Sequence[Job]) -> dict[str, Condition | None]:
     found: dict[str, Condition | None] = {}
     for name in graph.order({job.name: [need.job for need in job.needs] for job in jobs}):
         job = by_name[name]
-        needed = (found[need.job] for need in job.needs if not need.optional)
-        terms = list(dict.fromkeys(term for term in (job.condition, *needed) if term is not None))
-        found[name] = terms[0] if len(terms) == 1 else conjoin(*terms)
+        terms = {id(job.condition): job.condition}
+        for need in job.needs:
+            if not need.optional:
+                terms[id(found[need.job])] = found[need.job]
+        terms.pop(id(None), None)
+        found[name] = terms.popitem()[1] if len(terms) == 1 else conjoin(*dict.fromkeys(terms.values()))
     return found
 
 

@@ -19,20 +19,22 @@ SMALL_HASH_BYTES = 168
 
 def size(data: Any) -> int:
     """An estimate in bytes, from above."""
-    if isinstance(data, str):
-        length = len(data) if data.isascii() else len(data.encode("utf-8", "surrogatepass"))
-        return SLOT if length <= SHORT_TEXT else SLOT + length + 1
-    if isinstance(data, dict):
-        total = SMALL_HASH_BYTES if len(data) <= SMALL_HASH else SLOT + 16 + 56 * _power(len(data))
-        for key, value in data.items():
-            total += size(key) + size(value)
-        return total
-    if isinstance(data, list | tuple):
-        total = SLOT if len(data) <= SHORT_LIST else SLOT + 8 * len(data)
-        for value in data:
-            total += size(value)
-        return total
-    return SLOT
+    total = 0
+    counted = [data]
+    for one in counted:  # which grows by what each holds
+        if isinstance(one, str):
+            length = len(one) if one.isascii() else len(one.encode("utf-8", "surrogatepass"))
+            total += SLOT if length <= SHORT_TEXT else SLOT + length + 1
+        elif isinstance(one, dict):
+            total += SMALL_HASH_BYTES if len(one) <= SMALL_HASH else SLOT + 16 + 56 * _power(len(one))
+            counted += one
+            counted += one.values()
+        elif isinstance(one, list | tuple):
+            total += SLOT if len(one) <= SHORT_LIST else SLOT + 8 * len(one)
+            counted += one
+        else:
+            total += SLOT
+    return total
 
 
 def _power(count: int) -> int:
