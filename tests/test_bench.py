@@ -10,7 +10,7 @@ import yaml
 
 from bench.plot import render_plot
 from bench.report import BEGIN, END, draw, render_size, replace_measured
-from bench.results import Run, check_budgets, medians, over_seconds
+from bench.results import LARGEST, Run, check_budgets, medians, over_seconds
 from bench.rows import PEERS, rows
 from bench.taskset import manifest, tasks
 
@@ -103,7 +103,8 @@ def test_budgets_need_a_size_that_has_one() -> None:
 
 
 def test_growth_beyond_linear_breaks_the_budget() -> None:
-    runs = [*recorded(1.0, 0.6, 10_000), Run(OWN, 100_000, 12.5, 13.0, 1, 1)]
+    own = [Run(LARGEST, size, cpu, cpu, 1, 1) for size, cpu in ((10_000, 1.0), (100_000, 12.5))]
+    runs = [*recorded(1.0, 0.6, 10_000), *own]
     assert check_budgets(medians(runs), [10_000]) == [
         "100,000 jobs: 12.5 times the CPU of 10,000 jobs, at most 12 times"
     ]
