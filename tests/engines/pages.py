@@ -32,7 +32,7 @@ def table(
     for case in cases:
         words = (verdicts[case.name, engine.name].word for engine in engines)
         says = "; ".join(case.says).replace("|", "\\|")
-        yield f"| [{case.name}](../fixtures/engines/{case.name}/headrace.yaml) | {says} | {len(case.runs)} | " + (
+        yield f"| [{case.name}](../fixtures/engines/{case.name}) | {says} | {len(case.runs)} | " + (
             " | ".join(words) + " |"
         )
 
