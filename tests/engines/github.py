@@ -19,6 +19,7 @@ from tests.tools.act import act
 NAME = "act"
 TARGET = "github"
 TOOLS = ("act", "git")
+LIMIT_SECONDS = 180.0
 ACTIONS = Path(__file__).with_name("actions")
 EVENTS = {"tag": "push", "change_request": "pull_request", "manual": "workflow_dispatch"}
 _OUTCOMES = {"success": "succeeded", "failure": "failed", "skipped": "skipped", "cancelled": "cancelled"}
@@ -41,6 +42,7 @@ def execute(checkout: Checkout, run: Run) -> Seen:
         actions=stand_ins(),
         env={"STANDIN_STORE": str(store), "STANDIN_SCRIPT": str(ACTIONS.with_name("standin.py"))},
         secrets=run.secrets,
+        limit=LIMIT_SECONDS,
     )
     seen = Seen(status="succeeded" if ran.completed.status == 0 else "failed", log=ran.log)
     seen.testimonies = collect(checkout.testimonies)

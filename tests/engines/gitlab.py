@@ -16,7 +16,7 @@ from tests.tools.process import ToolError
 NAME = "gitlab-ci-local"
 TARGET = "gitlab"
 TOOLS = ("gitlab-ci-local", "node", "rsync", "git")
-LIMIT_SECONDS = 90.0
+LIMIT_SECONDS = 180.0
 SOURCES = {"tag": "push", "change_request": "merge_request_event", "manual": "web"}
 _OUTCOMES = {"PASS": "succeeded", "WARN": "failed", "FAIL": "failed"}
 _IMAGE = re.compile(r"^( +)image:(?:.*\n)(?:\1 +.*\n)*", re.MULTILINE)

@@ -14,7 +14,7 @@ from tests.tools.process import ToolError
 NAME = "local"
 TARGET = None
 TOOLS: tuple[str, ...] = ("git",)
-LIMIT_SECONDS = 90.0
+LIMIT_SECONDS = 180.0
 
 
 def adapt(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """What a job of fixtures/engines runs: writes down what the job got, as JSON, in the folder that `.witness` names.
 
-    witness.py NAME [--sleep SECONDS] [--fail-first ATTEMPTS] [--exit STATUS] [--write PATH TEXT]... [-- ARGUMENT...]
+    witness.py NAME [--sleep SECONDS [--until JOB]...] [--fail-first ATTEMPTS] [--exit STATUS] [--write PATH TEXT]... [-- ARGUMENT...]
 
 Standard library alone, any Python 3. The files are those of the repository's folder, where this file lies.
 """
@@ -36,7 +36,7 @@ def main() -> int:
         "env": dict(os.environ),
         "files": files(),
     }
-    time.sleep(options.sleep)
+    wait(folder, options.sleep, options.until)
     for path, text in options.write:
         if os.path.dirname(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(allow_abbrev=False)
     made.add_argument("name")
     made.add_argument("--sleep", type=float, default=0.0)
+    made.add_argument("--until", action="append", default=[])
     made.add_argument("--fail-first", type=int, default=0)
     made.add_argument("--exit", type=int, default=0)
     made.add_argument("--write", nargs=2, action="append", default=[])
@@ -66,6 +67,17 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
     """The witness's own arguments, and what stands behind the first `--`."""
     at = words.index("--") if "--" in words else len(words)
     return words[:at], words[at + 1 :]
+
+
+def wait(folder: str, seconds: float, until: list[str]) -> None:
+    """So many seconds, or no longer than it takes until all these jobs have made their statements."""
+    end = time.time() + seconds
+    while time.time() < end:
+        if until and set(until) <= {
+            statement(folder, one)["job"] for one in os.listdir(folder) if one.endswith(".json")
+        }:
+            return
+        time.sleep(0.05)
 
 
 def statement(folder: str, name: str) -> dict[str, Any]:
