@@ -1,6 +1,6 @@
-"""Goldens: what each case of fixtures/native compiles to, byte for byte.
+"""Goldens: what each case of fixtures/DIALECT compiles to, byte for byte.
 
-    python -m tests.golden --update [CASE ...]     write fixtures/native/CASE/expected
+    python -m tests.golden --update [CASE ...]     write the expected folder of each case
     python -m tests.golden [CASE ...]              show how the goldens differ
 
 `ir.json` is the lowered IR with origins, `diagnostics.txt` what was found on the way and by each target, and a folder a

@@ -1,4 +1,9 @@
-"""The cases of fixtures/native, compiled once: the lowered IR, and each target's files and findings."""
+"""The cases of fixtures, compiled once: the lowered IR, and each target's files and findings.
+
+A case is a folder fixtures/DIALECT/NAME: a repository with one manifest of that dialect, and `expected`. Where the dialect
+reads more than one file, or any that it finds, the repository is the folder `repository` in it. A target that refuses the
+case is a line of its file `refused`: the target's name, then why.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,13 @@ import pytest
 
 from compiler import driver
 from compiler.diagnostics import Diagnostic, Sink
-from compiler.frontends import native
+from compiler.frontends import FRONT_ENDS, front_end
 from compiler.ir import Project
 from compiler.repository import Repository
 from targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
-FIXTURES = ROOT / "fixtures" / "native"
+FIXTURES = ROOT / "fixtures"
 
 
 class Case:
@@ -26,9 +31,10 @@ class Case:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.name = folder.name
-        manifests = [path for path in folder.rglob("headrace.yaml") if "expected" not in path.parts]
-        (self.manifest,) = (path.relative_to(folder).as_posix() for path in manifests)
+        self.dialect = folder.parent.name
+        self.name = folder.name if self.dialect == "native" else f"{self.dialect}-{folder.name}"
+        self.root = folder / "repository" if (folder / "repository").is_dir() else folder
+        (self.manifest,) = unit_of(self.dialect, self.root)
 
     def __repr__(self) -> str:
         return self.name
@@ -39,13 +45,31 @@ class Case:
 
     @property
     def text(self) -> str:
-        return (self.folder / self.manifest).read_text(encoding="utf-8")
+        return (self.root / self.manifest).read_text(encoding="utf-8")
+
+    @property
+    def refused(self) -> list[str]:
+        """The targets that say that they can't do it, of a case of another dialect than the native one."""
+        said = self.folder / "refused"
+        return [line.split()[0] for line in said.read_text(encoding="utf-8").splitlines()] if said.exists() else []
+
+
+def unit_of(dialect: str, root: Path) -> list[str]:
+    """What a dialect finds in a repository, looking into its folders too: one unit in a case."""
+    repository = Repository(os.fspath(root))
+    found = front_end(dialect).discover(repository)
+    if found:
+        return found
+    folders = (path for path in sorted(root.rglob("*")) if path.is_dir() and "expected" not in path.parts)
+    return [
+        unit for path in folders for unit in front_end(dialect).discover(repository, path.relative_to(root).as_posix())
+    ]
 
 
 def cases() -> list[Case]:
-    """Every folder that holds a case, in order."""
-    folders = (path for path in sorted(FIXTURES.iterdir()) if path.is_dir() and path.name not in ("good", "bad"))
-    return [Case(folder) for folder in folders]
+    """Every folder that holds a case, in order, the native ones first."""
+    folders = (path for dialect in FRONT_ENDS for path in sorted((FIXTURES / dialect).glob("*/")))
+    return [Case(folder) for folder in folders if folder.name not in ("good", "bad")]
 
 
 CASES = cases()
@@ -96,10 +120,10 @@ class Lowered:
         self.found = found
 
 
-def lower(folder: Path, manifest: str) -> Lowered:
+def lower(root: Path, manifest: str, dialect: str = "native") -> Lowered:
     sink = Sink()
-    repository = Repository(os.fspath(folder))
-    read = native.read(manifest, repository, sink)
+    repository = Repository(os.fspath(root))
+    read = front_end(dialect).read(manifest, repository, sink)
     assert read is not None, sink.diagnostics
     return Lowered(driver.lowered(read, repository, sink), read, sink.diagnostics)
 
@@ -114,7 +138,7 @@ def emit(project: Project, name: str) -> Output:
 @functools.cache
 def lowered(case: Case) -> Lowered:
     """A case, lowered once; it has to be without an error."""
-    found = lower(case.folder, case.manifest)
+    found = lower(case.root, case.manifest, case.dialect)
     errors = [one for one in found.found if one.severity == "error"]
     assert errors == [], f"{case}: {errors}"
     return found
@@ -134,7 +158,7 @@ def emitted(case: Case, name: str) -> Output:
     return output
 
 
-# What a target can't do, it says; each of these is an error with a reason, which the goldens show.
+# What a target can't do of a native case, it says; each of these is an error with a reason, which the goldens show.
 REFUSED = {
     "gitlab": {"cache-store", "cluster-secrets", "permissions", "platform", "pool", "volumes"},
     "github": {
@@ -143,6 +167,11 @@ REFUSED = {
     },
     "argo": {"cache-store", "matrix-braces", "parameter-braces", "permissions", "vault"},
 }  # fmt: skip
+
+
+for case_ in CASES:
+    for target_ in case_.refused:
+        REFUSED[target_].add(case_.name)
 
 
 def taken(name: str) -> list[Case]:

@@ -1,4 +1,6 @@
-"""Compiles manifests in a process of its own and prints a digest of each file: python -m tests.conformance.compile_all FOLDER...
+"""Compiles manifests in a process of its own and prints a digest of each file:
+
+    python -m tests.conformance.compile_all [NAME DIALECT ROOT MANIFEST] ...
 
 Imports nothing beyond what the compiler itself needs, so that any Python that can run the compiler can run this.
 """
@@ -7,26 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 
 from compiler import driver
 from compiler.diagnostics import Sink
-from compiler.frontends import native
+from compiler.frontends import front_end
 from compiler.repository import Repository
 from targets import TARGETS
 
 
-def digests(folder: str) -> dict[str, str]:
-    """What one folder's manifest makes: the sha256 of each file, and of the findings, by target."""
+def digests(dialect: str, root: str, manifest: str) -> dict[str, str]:
+    """What one manifest makes: the sha256 of each file, and of the findings, by target."""
     found: dict[str, str] = {}
-    manifest = next(_manifests(folder))
     for name, module in TARGETS.items():
         sink = Sink()
-        repository = Repository(folder)
-        project = native.read(manifest, repository, sink)
+        repository = Repository(root)
+        project = front_end(dialect).read(manifest, repository, sink)
         assert project is not None
         files = driver.emit(driver.lowered(project, repository, sink), [import_module(module)], sink)
         told = "\n".join(repr(one) for one in sink.diagnostics)
@@ -35,12 +34,6 @@ def digests(folder: str) -> dict[str, str]:
     return found
 
 
-def _manifests(folder: str) -> Iterator[str]:
-    for at, folders, names in os.walk(folder):
-        folders[:] = sorted(one for one in folders if one != "expected")
-        if "headrace.yaml" in names:
-            yield os.path.relpath(os.path.join(at, "headrace.yaml"), folder).replace(os.sep, "/")
-
-
 if __name__ == "__main__":
-    json.dump({os.path.basename(folder): digests(folder) for folder in sys.argv[1:]}, sys.stdout)
+    given = zip(*(sys.argv[at::4] for at in range(1, 5)), strict=True)
+    json.dump({name: digests(dialect, root, manifest) for name, dialect, root, manifest in given}, sys.stdout)

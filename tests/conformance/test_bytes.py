@@ -19,11 +19,13 @@ from tests.conformance.compile_all import digests
 
 @functools.cache
 def here() -> Any:
-    return {case.name: digests(os.fspath(case.folder)) for case in CASES}
+    return {case.name: digests(case.dialect, os.fspath(case.root), case.manifest) for case in CASES}
 
 
-def elsewhere(python: str, folders: list[Path], cwd: Path, **env: str) -> Any:
-    argv = [python, "-m", "tests.conformance.compile_all", *map(str, folders)]
+def elsewhere(python: str, roots: list[Path], cwd: Path, **env: str) -> Any:
+    argv = [python, "-m", "tests.conformance.compile_all"]
+    for case, root in zip(CASES, roots, strict=True):
+        argv += [case.name, case.dialect, os.fspath(root), case.manifest]
     whole = {**os.environ, "PYTHONPATH": os.fspath(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **env}
     ended = subprocess.run(argv, cwd=cwd, env=whole, capture_output=True, check=False, timeout=300)
     assert ended.returncode == 0, ended.stderr.decode()[-2000:]
@@ -46,11 +48,11 @@ def elsewhere(python: str, folders: list[Path], cwd: Path, **env: str) -> Any:
 )
 def test_the_same_bytes_in_another_process(env: dict[str, str], tmp_path: Path) -> None:
     deep = tmp_path / "a folder" / "with ünusual names" / "x"
-    folders = []
+    roots = []
     for case in CASES:
-        folders.append(deep / case.name)
-        shutil.copytree(case.folder, folders[-1], ignore=shutil.ignore_patterns("expected"))
-    assert elsewhere(sys.executable, folders, tmp_path, **env) == here()
+        roots.append(deep / case.name)
+        shutil.copytree(case.root, roots[-1], ignore=shutil.ignore_patterns("expected"))
+    assert elsewhere(sys.executable, roots, tmp_path, **env) == here()
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
@@ -61,4 +63,4 @@ def test_the_same_bytes_in_another_python(version: str) -> None:
         or subprocess.run([python, "-c", "import yaml"], capture_output=True, check=False).returncode != 0
     ):
         pytest.skip(f"there is no Python {version} with PyYAML")
-    assert elsewhere(python, [case.folder for case in CASES], ROOT) == here()
+    assert elsewhere(python, [case.root for case in CASES], ROOT) == here()

@@ -1,4 +1,4 @@
-"""Each case of fixtures/native compiles to what it did, byte for byte; `python -m tests.golden --update` writes that."""
+"""Each case of fixtures/DIALECT compiles to what it did, byte for byte; `python -m tests.golden --update` writes that."""
 
 from __future__ import annotations
 

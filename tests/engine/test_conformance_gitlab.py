@@ -37,7 +37,7 @@ RUNS: dict[str, dict[str, str]] = {
 
 def write(case: Case, folder: Path) -> list[Path]:
     """The golden's files among the case's own."""
-    shutil.copytree(case.folder, folder, ignore=shutil.ignore_patterns("expected"), dirs_exist_ok=True)
+    shutil.copytree(case.root, folder, ignore=shutil.ignore_patterns("expected"), dirs_exist_ok=True)
     paths = []
     for path, text in emitted(case, "gitlab").files.items():
         place = folder / path
