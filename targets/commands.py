@@ -307,6 +307,40 @@ def deploy(action: Deploy) -> str:
     return f'python3 -I -c "${script_variable("deploy")}" {arguments}'
 
 
+_FILES = "-path ./.git -prune -o -path ./.headrace -prune -o ! -type d"
+
+
+def remember_files(folder: str) -> list[str]:
+    """Lines before a command that note in a folder which files there are, and when the command began.
+
+    The clock of files goes in ticks: what is written within the mark's own tick is not newer than the mark, so the
+    command waits for the next one.
+    """
+    start, now = f"{folder}/start", f"{folder}/now"
+    return [
+        f"mkdir -p {folder}",
+        f"find . {_FILES} -print | LC_ALL=C sort > {folder}/before",
+        f"touch {start} {now}",
+        f'until [ -n "$(find {now} -newer {start})" ]; do touch {now}; done',
+    ]
+
+
+def changed_files(folder: str, paths: tuple[str, ...]) -> list[str]:
+    """Lines after a command that write into the folder's `list` which files it added or changed below some paths.
+
+    A file that was not there counts whatever its time is: unpacking and copying keep old times.
+    """
+    found = " ".join("." if path in ("", ".") else literal(f"./{path}") for path in paths or (".",))
+    files = f"find {found} {_FILES if '.' in found.split() else '! -type d'}"
+    return [
+        f"{{ {files} -newer {folder}/start -print || :; }} > {folder}/newer 2> /dev/null",
+        (
+            f"{{ {files} -print || :; }} 2> /dev/null | LC_ALL=C sort | LC_ALL=C comm -13 {folder}/before - "
+            f"| LC_ALL=C sort -u {folder}/newer - > {folder}/list"
+        ),
+    ]
+
+
 def script_variable(name: str) -> str:
     """The variable that carries a support script's text: HEADRACE_GATE."""
     return "HEADRACE_" + name.upper()

@@ -365,7 +365,8 @@ def test_a_dataset_of_another_run_is_fetched_by_its_hash() -> None:
 def test_changed_files_travel_as_an_archive() -> None:
     made = emit(job("a", outputs=(ChangedFiles(paths=("docs",)),)), job("b", needs=("a",)))
     assert made["a"]["artifacts"]["paths"] == [".headrace/changed/a.0.tar"]
-    assert made["a"]["script"][0] == "mkdir -p .headrace/changed && touch .headrace/changed/start"
+    assert made["a"]["script"][0] == "mkdir -p .headrace/changed"
+    assert made["a"]["script"][-1] == "tar -cf .headrace/changed/a.0.tar -T .headrace/changed/list"
     assert made["b"]["before_script"] == ["tar -xf .headrace/changed/a.0.tar"]
 
 

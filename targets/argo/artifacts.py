@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SIDE = "/headrace"  # beside the repository: joined legs, what headrace itself leaves
 CHANGED = "/tmp/headrace-changed"
+MARK = "/tmp/headrace-before"  # what there was before the command
 
 
 class Arrivals:
@@ -199,18 +200,13 @@ def changed_lines(job: Job) -> tuple[list[str], list[str]]:
     paths = [path for output in job.outputs if isinstance(output, ChangedFiles) for path in output.paths or (".",)]
     if not paths:
         return [], []
-    given = " ".join(commands.literal(path) for path in paths)
-    copy = 'for f; do mkdir -p "$0/${f%/*}"; cp -p "$f" "$0/$f"; done'
-    # A file that changed within the clock tick of the mark must count, so the mark is a little older.
-    before = ["sleep 1; : > /tmp/headrace-start; sleep 1"]
+    copy = f'mkdir -p "{CHANGED}/${{f%/*}}"; cp -p "$f" "{CHANGED}/$f"'
+    before = commands.remember_files(MARK)
     after = [
         f"cd {ROOT}",
         f"mkdir -p {CHANGED}",
-        (
-            f'for p in {given}; do if [ -e "$p" ]; then '
-            f'find "./$p" -name .git -prune -o -type f -newer /tmp/headrace-start '
-            f"-exec sh -c '{copy}' {CHANGED} {{}} +; fi; done"
-        ),
+        *commands.changed_files(MARK, tuple(paths)),
+        f"while IFS= read -r f; do {copy}; done < {MARK}/list",
     ]
     return before, after
 

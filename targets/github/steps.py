@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 OUT, IN, REFERENCES, STAGE = ".headrace/out", ".headrace/in", ".headrace/references", ".headrace/stage"
 TAR = "outputs.tar"
-STARTED = ".headrace/started"
+MARK = ".headrace/changed"  # what there was before the command
 CACHE = ".headrace/cache"
 HELD = ".headrace/held"
 DAY_SECONDS = 24 * 3600
@@ -199,7 +199,7 @@ def _work(workflow: Workflow, job: Job) -> list[Step]:
     elif prepare:
         lines = [*prepare, *(['cd "$GITHUB_WORKSPACE"'] if folder and is_wrapped(job) else []), *lines]
     if job.outputs and any(isinstance(output, ChangedFiles) for output in job.outputs):
-        lines = [f"mkdir -p .headrace && touch {STARTED}", *lines]
+        lines = [*commands.remember_files(MARK), *lines]
     steps.append(_run(job, lines, env))
     return steps
 
@@ -521,11 +521,8 @@ def _staged(workflow: Workflow, job: Job, members: list[str]) -> list[str]:
 def _changed(job: Job, packed: str) -> list[str]:
     """Files that the command made or changed: those that are newer than its start."""
     paths = [p for output in job.outputs if isinstance(output, ChangedFiles) for p in (output.paths or (".",))]
-    places = " ".join(commands.literal(path) for path in paths)
-    listed = ".headrace/changed"
-    lines = [
-        f"find {places} -newer {STARTED} ! -type d ! -path './.git/*' ! -path './.headrace/*' > {listed}",
-    ]
+    listed = f"{MARK}/list"
+    lines = commands.changed_files(MARK, tuple(paths))
     if packed:
         lines.append(f"printf '%s\\n' {packed} >> {listed}")
     lines.append(f"tar -cf {OUT}/{TAR} -T {listed}")

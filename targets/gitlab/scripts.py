@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from targets.gitlab.files import File
 
 ROOT = 'cd "$CI_PROJECT_DIR"'
+_CHANGED = ".headrace/changed"  # what there was before the command, and the archives of what it changed
 _CHANGES_FOLDER = re.compile(r"\b(?:cd|pushd|popd)\b")
 NATIVE_RETRIES = 2  # https://docs.gitlab.com/ci/yaml/#retry
 START_SECONDS = 300  # how long a sidecar's port may take to answer
@@ -228,18 +229,11 @@ def _mark_changes(job: Job) -> list[str]:
     """A moment to compare with: what is newer afterwards was added or changed."""
     if not any(isinstance(output, ChangedFiles) for output in job.outputs):
         return []
-    return ["mkdir -p .headrace/changed && touch .headrace/changed/start"]
+    return commands.remember_files(_CHANGED)
 
 
 def _pack_changed(output: ChangedFiles, archive: str) -> list[str]:
-    paths = " ".join(literal(path) for path in output.paths) or "."
-    return [
-        (
-            f"find {paths} -path ./.git -prune -o -path ./.headrace -prune -o -type f -newer .headrace/changed/start -print "
-            "> .headrace/changed/list"
-        ),
-        f"tar -cf {_quoted(archive)} -T .headrace/changed/list",
-    ]
+    return [*commands.changed_files(_CHANGED, output.paths), f"tar -cf {_quoted(archive)} -T {_CHANGED}/list"]
 
 
 # ---------------------------------------------------------------------------------------------------------- the command
