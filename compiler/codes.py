@@ -142,6 +142,10 @@ STALE = Code("HR5007", "stale", ERROR, "a compiled file that the manifest no lon
 NO_TARGET = Code("HR5008", "no-target", ERROR, "no target is given and none can be guessed")
 UNKNOWN_CODE = Code("HR5009", "unknown-code", ERROR, "a code that is not in the catalogue")
 SEVERAL_OUTPUTS = Code("HR5010", "several-outputs", ERROR, "two targets or pipelines write one file")
+RENAMED_TOGETHER = Code("HR5021", "renamed-together", NOTE, "manifests that are compiled together share a name")
+OTHER_MANIFEST = Code(
+    "HR5022", "other-manifest", ERROR, "a compiled file is also made from a manifest that was left out"
+)
 
 INTERNAL = Code("HR9001", "internal", ERROR, "a fault of headrace itself")
 

@@ -76,6 +76,20 @@ def find(repository: Repository, folder: str, front_ends: Iterable[FrontEnd]) ->
     return [Unit(front_end, path) for front_end in front_ends for path in front_end.discover(repository, folder)]
 
 
+def find_below(repository: Repository, folder: str, front_ends: Sequence[FrontEnd]) -> list[Unit]:
+    """The manifests below a folder. A folder that has one speaks for what lies below it (and names it in `manifests`)."""
+    found: list[Unit] = []
+    waiting = [folder]
+    while waiting:
+        at = waiting.pop()
+        units = find(repository, at, front_ends) if at != folder else []
+        if units:
+            found.extend(units)
+            continue
+        waiting.extend(reversed(repository.folders(at)))
+    return found
+
+
 def recognise(repository: Repository, path: str, front_ends: Iterable[FrontEnd], sink: Sink) -> Unit | None:
     """The front end that knows a file given by path."""
     if repository.exists(path) and not repository.is_file(path):
@@ -123,6 +137,8 @@ def load_all(
                 if found.path not in seen:
                     seen.add(found.path)
                     waiting.append((found, project.settings))
+                else:  # found by itself as well, and still to be read
+                    waiting = [(one, project.settings if one.path == found.path else given) for one, given in waiting]
         if not project.manifests or _has_work(project):
             yield project
 
@@ -172,11 +188,7 @@ def emit(
 ) -> list[OutputFile]:
     """The files of a lowered project for some targets. With errors in the sink nothing is emitted."""
     files: list[OutputFile] = []
-    for target in targets:
-        settings = settings_of(project, target)
-        check_support(target, project, sink, allowed)
-        check_settings(target, settings, sink)
-        check_sizes(target, project, settings, sink)
+    _check(project, targets, sink, allowed)
     if sink.failed:
         return []
     with Paused():
@@ -188,11 +200,54 @@ def emit(
     return [] if sink.failed else files
 
 
-def header(project: Project) -> str:
-    """The first line of every compiled file. No hash and no date: a small edit must stay a small difference."""
-    name = manifest_shown(project.manifest)
-    command = "headrace compile" if name == "headrace.yaml" else f"headrace compile {_shell_word(name)}"
-    return f"{MARK} {VERSION} from {name}. Do not edit: change the manifest, then run `{command}`."
+def emit_together(
+    projects: Sequence[Project], targets: Sequence[Target], sink: Sink, allowed: frozenset[str] = frozenset()
+) -> list[OutputFile]:
+    """The files of several manifests' lowered projects. A target whose pipelines start from one file gets them all."""
+    from compiler.monorepo import apart
+
+    parts = apart(projects, sink)
+    for project in parts:
+        _check(project, targets, sink, allowed)
+    if sink.failed:
+        return []
+    files: list[OutputFile] = []
+    with Paused():
+        for target in targets:
+            together = getattr(target, "emit_together", None)
+            made: list[tuple[Project, Document]] = []
+            if together is not None:
+                documents = together([(project, settings_of(project, target)) for project in parts], sink)
+                made = [(parts[0], document) for document in documents]
+            else:
+                for project in parts:
+                    found = target.emit(project, settings_of(project, target), sink)
+                    made += [(project, document) for document in found]
+            files += [OutputFile(one.path, text_of(one, project, True), target.NAME) for project, one in made]
+        for project in parts:
+            files.extend(_rendered(project, True))
+    _check_paths(files, sink)
+    return [] if sink.failed else files
+
+
+def _check(project: Project, targets: Sequence[Target], sink: Sink, allowed: frozenset[str]) -> None:
+    for target in targets:
+        settings = settings_of(project, target)
+        check_support(target, project, sink, allowed)
+        check_settings(target, settings, sink)
+        check_sizes(target, project, settings, sink)
+
+
+def header(manifests: Sequence[str], together: bool = False) -> str:
+    """The first line of every compiled file. No hash and no date: a small edit must stay a small difference.
+
+    `together`: the manifests of the repository were compiled in one run, and have to be again.
+    """
+    names = [manifest_shown(path) for path in manifests]
+    alone = not together and names != ["headrace.yaml"]
+    command = f"headrace compile {_shell_word(names[0])}" if alone else "headrace compile"
+    what = "manifests" if len(names) > 1 else "manifest"
+    return f"{MARK} {VERSION} from {', '.join(names)}. Do not edit: change the {what}, then run `{command}`."
 
 
 def manifest_shown(path: str) -> str:
@@ -208,23 +263,23 @@ def _shell_word(path: str) -> str:
     return "-- " + word if path.startswith("-") else word
 
 
-def text_of(document: Document, project: Project) -> str:
+def text_of(document: Document, project: Project, together: bool = False) -> str:
     """A document's text under its header."""
     if document.text is not None:
         return document.text
     from compiler.yamlwriter import comment_lines, write, write_documents
 
-    first = comment_lines(header(project))
+    first = comment_lines(header(document.manifests or (project.manifest,), together))
     if document.apart:
         entries = ([write({key: value}) for key, value in root.items()] for root in document.documents)
         return first + "---\n".join("\n".join(texts) for texts in entries)
     return first + write_documents(list(document.documents))
 
 
-def _rendered(project: Project) -> Iterator[OutputFile]:
+def _rendered(project: Project, together: bool = False) -> Iterator[OutputFile]:
     for rendered in project.rendered:
         document = Document(path=rendered.path, documents=rendered.documents)
-        yield OutputFile(rendered.path, text_of(document, project), "")
+        yield OutputFile(rendered.path, text_of(document, project, together), "")
 
 
 def _check_paths(files: list[OutputFile], sink: Sink) -> None:
@@ -283,6 +338,14 @@ def _is_change(file: OutputFile, output: Repository, sink: Sink, force: bool) ->
         return False
     if text == file.text:
         return False
+    left_out = [] if force else _left_out(text, file, output)
+    if left_out:
+        sink.report(
+            codes.OTHER_MANIFEST,
+            f"{file.path} is also made from {', '.join(left_out)}, which this run does not compile",
+            help="run `headrace compile` without a path to compile all of them, or say --output for another place",
+        )
+        return False
     if not force and not is_ours(text):
         sink.report(
             codes.HAND_WRITTEN,
@@ -291,6 +354,14 @@ def _is_change(file: OutputFile, output: Repository, sink: Sink, force: bool) ->
         )
         return False
     return True
+
+
+def _left_out(text: str, file: OutputFile, output: Repository) -> list[str]:
+    """The manifests that made what stands there, are still there, and have no part in what would replace it."""
+    if not is_ours(text):
+        return []
+    own = manifests_of(file.text)
+    return [one for one in manifests_of(text) if one not in own and output.is_file(one)]
 
 
 def _reason(error: BaseException) -> str:
@@ -357,8 +428,13 @@ def _restore(done: list[tuple[str, bytes | None]]) -> None:
                 file.write(before)
 
 
-def drift(files: Sequence[OutputFile], root: str, folders: Sequence[str] = ()) -> list[Difference]:
-    """Where the files on disk differ from what the manifest makes, stale ones below `folders` too."""
+def drift(
+    files: Sequence[OutputFile], root: str, folders: Sequence[str] = (), in_place: bool = False
+) -> list[Difference]:
+    """Where the files on disk differ from what the manifest makes, stale ones below `folders` too.
+
+    `in_place`: `root` is that of the manifests' repository, so that one that is not there is gone.
+    """
     output = Repository(root)
     found: list[Difference] = []
     expected = {file.path for file in files}
@@ -371,14 +447,16 @@ def drift(files: Sequence[OutputFile], root: str, folders: Sequence[str] = ()) -
             continue
         if text != file.text:
             found.append(Difference(file.path, "differs", _diff(text, file.text, file.path)))
-    manifests = {line for file in files for line in [_manifest_of(file.text)] if line}
-    for path in stale(output, expected, manifests, folders):
+    manifests = {line for file in files for line in manifests_of(file.text)}
+    for path in stale(output, expected, manifests, folders, in_place):
         found.append(Difference(path, "stale", f"{path}: no manifest makes this file any more\n"))
     return found
 
 
-def stale(output: Repository, expected: set[str], manifests: set[str], folders: Sequence[str]) -> list[str]:
-    """Compiled files of these manifests, below these folders, that are not expected any more."""
+def stale(
+    output: Repository, expected: set[str], manifests: set[str], folders: Sequence[str], in_place: bool = False
+) -> list[str]:
+    """Compiled files of these manifests (or, `in_place`, of ones that are gone), in these folders, that are not expected."""
     found = []
     for folder in sorted(set(folders)):
         for path in _files_below(output, folder):
@@ -389,7 +467,8 @@ def stale(output: Repository, expected: set[str], manifests: set[str], folders: 
                     first = file.readline()
             except (OSError, OutsideError):
                 continue
-            if is_ours(first) and _manifest_of(first) in manifests:
+            made_from = manifests_of(first) if is_ours(first) else []
+            if made_from and all(one in manifests or (in_place and not output.exists(one)) for one in made_from):
                 found.append(path)
     return found
 
@@ -402,12 +481,12 @@ def _files_below(output: Repository, folder: str) -> list[str]:
     return [f"{folder}/{name}".removeprefix("/") for name in names]
 
 
-def _manifest_of(text: str) -> str | None:
-    """The manifest that a header names, as it shows it."""
-    first = text.split("\n", 1)[0]
+def manifests_of(text: str) -> list[str]:
+    """The manifests that a header names, as it shows them."""
+    first = text[:HEAD_BYTES].split("\n", 1)[0]
     if MARK not in first or " from " not in first:
-        return None
-    return first.split(" from ", 1)[1].split(". Do not edit", 1)[0]
+        return []
+    return first.split(" from ", 1)[1].split(". Do not edit", 1)[0].split(", ")
 
 
 def _diff(old: str, new: str, path: str) -> str:

@@ -13,6 +13,7 @@ from compiler.diagnostics import Sink
 from compiler.source import Source, Span
 
 MAX_BYTES = 64 * 1024 * 1024
+MADE = frozenset(("node_modules", "__pycache__", "build", "dist"))  # folders whose files are made or brought by tools
 
 
 class OutsideError(ValueError):
@@ -93,6 +94,17 @@ class Repository:
             return os.path.islink(whole) or os.path.isfile(whole)
         except ValueError:
             return False
+
+    def folders(self, folder: str) -> list[str]:
+        """The folders in a folder that people keep work in, sorted: none that is hidden, linked, made by a tool, or a
+        repository or an environment of its own."""
+        try:
+            with os.scandir(self.path(folder)) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except (OSError, OutsideError, ValueError):
+            return []
+        found = [f"{folder}/{name}".removeprefix("/") for name in names if name[0] != "." and name not in MADE]
+        return [path for path in found if not any(self.exists(f"{path}/{mark}") for mark in (".git", "pyvenv.cfg"))]
 
     def read_bytes(self, path: str) -> bytes:
         """A file's bytes. Raises OSError, OutsideError."""

@@ -49,13 +49,15 @@ class Document(Node):
     """One file of output. `path` is relative to the repository's root (or to the output folder).
 
     `documents` are YAML documents as plain data for compiler.yamlwriter; `text` is a file that is not YAML. `apart`
-    sets the entries of the documents' roots apart by blank lines, as people write a `.gitlab-ci.yml`.
+    sets the entries of the documents' roots apart by blank lines, as people write a `.gitlab-ci.yml`. `manifests` are
+    those that it is made from, where they are not the one of the project that was emitted.
     """
 
     path: str
     documents: tuple[Any, ...] = ()
     text: str | None = None
     apart: bool = False
+    manifests: tuple[str, ...] = ()
 
 
 class Target(Protocol):
@@ -66,6 +68,8 @@ class Target(Protocol):
     SUPPORT: dict[Feature, Support]
     OPTIONS: frozenset[str]  # of the plain settings in `targets.T`, those that mean something here
     LIMITS: dict[str, int]
+    # A target whose pipelines start from one file also has
+    # `emit_together(parts: Sequence[tuple[Project, Settings]], sink: Sink) -> tuple[Document, ...]`, for several manifests.
 
     def emit(self, project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:
         """The output for a lowered project; findings go to the sink (with errors the output is not used)."""

@@ -86,6 +86,11 @@ def _left_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".github" / "workflows" / "old.yml").write_text(header + "on: push\n")
 
 
+def _compiled_together(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".git").mkdir()
+    cli.main(["compile", "--target", "gitlab"])
+
+
 def _faulty(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def check(arguments: object) -> None:
         raise RuntimeError("boom")
@@ -160,6 +165,7 @@ SETUPS: dict[str, Setup] = {
     "HR5003": _unwritable,
     "HR5005": _link_out,
     "HR5007": _left_behind,
+    "HR5022": _compiled_together,
     "HR9001": _faulty,
 }
 

@@ -16,7 +16,6 @@ from compiler import VERSION, driver
 from compiler.diagnostics import Sink
 from compiler.driver import MARK, OutputFile, drift, is_ours, write
 from compiler.frontends.native.reading import read_source
-from compiler.ir import Project
 from compiler.repository import Repository
 from compiler.source import Source
 from compiler.target import check_settings
@@ -160,9 +159,9 @@ def test_the_header_is_known_in_every_comment_style() -> None:
     ],
 )
 def test_a_header_is_one_line_that_can_be_pasted(manifest: str, named: str, command: str) -> None:
-    line = driver.header(Project(name="x", manifest=manifest))
+    line = driver.header([manifest])
     assert line == f"{MARK} {VERSION} from {named}. Do not edit: change the manifest, then run `{command}`."
-    assert driver._manifest_of(line) == driver.manifest_shown(manifest) == named
+    assert driver.manifests_of(line) == [driver.manifest_shown(manifest)] == [named]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")

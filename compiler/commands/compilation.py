@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from compiler import codes, driver
+from compiler import driver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from compiler.commands.workspace import Workspace
     from compiler.diagnostics import Sink
@@ -22,16 +22,9 @@ def lowered_projects(workspace: Workspace, sink: Sink) -> tuple[list[Project], l
 
 
 def emitted(
-    projects: Iterable[Project], targets: Sequence[Target], sink: Sink, allowed: frozenset[str] = frozenset()
+    projects: Sequence[Project], targets: Sequence[Target], sink: Sink, allowed: frozenset[str] = frozenset()
 ) -> list[OutputFile]:
-    """All files of all projects; none where there is an error. Two manifests that make one file are an error."""
-    files: dict[str, OutputFile] = {}
-    makers: dict[str, str] = {}
-    for project in projects:
-        for file in driver.emit(project, targets, sink, allowed):
-            if file.path in files:
-                message = f"{file.path} is written by {makers[file.path]} and by {project.manifest}"
-                sink.report(codes.SEVERAL_OUTPUTS, message)
-            files[file.path] = file
-            makers[file.path] = project.manifest
-    return [] if sink.failed else list(files.values())
+    """All files of all projects; none where there is an error. Two that are one file are an error."""
+    if len(projects) > 1:
+        return driver.emit_together(projects, targets, sink, allowed)
+    return [file for project in projects for file in driver.emit(project, targets, sink, allowed)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from compiler.commands.workspace import Workspace
     from compiler.driver import OutputFile
+    from compiler.target import Target
 
 DESCRIPTION = """
 Write the pipelines that a manifest describes: GitLab CI, GitHub Actions and Argo Workflows. With an error nothing is
@@ -36,8 +37,8 @@ headrace compile --target github --stdout
 # Where compiled files go beside a hand-written file that can include them
 # (https://docs.gitlab.com/ci/yaml/#includelocal), with the lines to add to it.
 INCLUDED = {".gitlab-ci.yml": (".gitlab/headrace.yml", "include:\n  - local: .gitlab/headrace.yml\n")}
-# Folders in which a compiled file may be left behind although nothing is written there any more.
-FOLDERS = (".github/workflows", ".gitlab")
+# Each target's folders in which a compiled file may be left behind although nothing is written there any more.
+FOLDERS = {"gitlab": (".gitlab", ".gitlab/headrace"), "github": (".github/workflows",), "argo": ("argo",)}
 STALE_HELP = "delete it, or run `headrace eject` to keep it"
 
 
@@ -63,7 +64,7 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     sink = Sink()
     done: list[str] = []
-    workspace = open_workspace(arguments.path, sink)
+    workspace = open_workspace(arguments.path, sink, together=arguments.path is None)
     if workspace is not None:
         with driver.Paused():
             done = _compile(workspace, arguments, sink)
@@ -88,11 +89,12 @@ def _compile(workspace: Workspace, arguments: Namespace, sink: Sink) -> list[str
     root = arguments.output if arguments.output is not None else workspace.repository.root
     files, advice = (files, []) if arguments.force else _included(files, root)
     if arguments.check:
-        return _drift(files, root, sink)
+        return _drift(files, _Place(files, targets, root, workspace), sink)
     written = _written(files, root, arguments, sink)
     if sink.failed:
         return []
-    _warn_of_stale(files, {driver.manifest_shown(project.manifest) for project in lowered}, root, sink)
+    manifests = {driver.manifest_shown(project.manifest) for project in lowered}
+    _warn_of_stale(files, manifests, _Place(files, targets, root, workspace), sink)
     return written + advice
 
 
@@ -145,13 +147,19 @@ def _is_free(path: str) -> bool:
         return True
 
 
-def _folders(files: Sequence[OutputFile]) -> list[str]:
-    return sorted({*FOLDERS, *(file.path.rpartition("/")[0] for file in files)})
+class _Place:
+    """Where files are written: the root, whether it is the repository's own, and the folders to look for stale ones."""
+
+    def __init__(self, files: Sequence[OutputFile], targets: Sequence[Target], root: str, workspace: Workspace) -> None:
+        self.root = root
+        self.is_repository = Repository(root).root == workspace.repository.root
+        own = {folder for target in targets for folder in FOLDERS.get(target.NAME, ())}
+        self.folders = sorted(own.union(file.path.rpartition("/")[0] for file in files))
 
 
-def _drift(files: Sequence[OutputFile], root: str, sink: Sink) -> list[str]:
+def _drift(files: Sequence[OutputFile], place: _Place, sink: Sink) -> list[str]:
     lines = []
-    for difference in driver.drift(files, root, _folders(files)):
+    for difference in driver.drift(files, place.root, place.folders, place.is_repository):
         at = Source(difference.path, "").whole()
         if difference.kind == "stale":
             message = f"no manifest makes {difference.path} any more"
@@ -170,8 +178,9 @@ def _written(files: Sequence[OutputFile], root: str, arguments: Namespace, sink:
     return [f"{file.path}: {'written' if file.path in changed else 'unchanged'}\n" for file in files]
 
 
-def _warn_of_stale(files: Sequence[OutputFile], manifests: set[str], root: str, sink: Sink) -> None:
-    for path in driver.stale(Repository(root), {file.path for file in files}, manifests, _folders(files)):
+def _warn_of_stale(files: Sequence[OutputFile], manifests: set[str], place: _Place, sink: Sink) -> None:
+    expected = {file.path for file in files}
+    for path in driver.stale(Repository(place.root), expected, manifests, place.folders, place.is_repository):
         message = f"no manifest makes {path} any more"
         at = Source(path, "").whole()
         sink.report(codes.STALE, message, at, severity=WARNING, help=STALE_HELP)

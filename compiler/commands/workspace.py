@@ -38,10 +38,12 @@ class Workspace:
         return driver.load_all(self.units, self.repository, front_ends(), sink)
 
 
-def open_workspace(path: str | None, sink: Sink) -> Workspace | None:
+def open_workspace(path: str | None, sink: Sink, *, together: bool = False) -> Workspace | None:
     """The repository and manifests for PATH: a file is read whatever its name, a folder is searched.
 
-    Without a path the folder here is searched, and then each one above it up to the repository's root.
+    Without a path the folder here is searched, and then each one above it up to the repository's root. Where none of
+    them has a manifest, all are taken that lie below; `together` takes all of the repository, from anywhere in it,
+    where its root has none: what compiles to one file can't be compiled alone.
     """
     given = path if path is not None else "."
     try:
@@ -62,7 +64,7 @@ def open_workspace(path: str | None, sink: Sink) -> Workspace | None:
     if not os.path.isdir(given):
         unit = driver.recognise(repository, relative, front_ends(), sink)
         return None if unit is None else Workspace(repository, [unit])
-    return _search(repository, relative, path is None, sink)
+    return _search(repository, relative, path is None, together, sink)
 
 
 def front_ends() -> list[FrontEnd]:
@@ -74,15 +76,20 @@ def front_ends() -> list[FrontEnd]:
     return [front_end(name) for name in FRONT_ENDS]
 
 
-def _search(repository: Repository, folder: str, upwards: bool, sink: Sink) -> Workspace | None:
+def _search(repository: Repository, folder: str, upwards: bool, together: bool, sink: Sink) -> Workspace | None:
+    known = front_ends()
     at = folder
-    while True:
-        units = driver.find(repository, at, front_ends())
-        if units:
-            return Workspace(repository, units)
-        if not upwards or not at:
-            break
+    units = driver.find(repository, at, known)
+    while not units and upwards and at:
         at = at.rpartition("/")[0]
+        units = driver.find(repository, at, known)
+    if units and together and at and not driver.find(repository, "", known):
+        every = driver.find_below(repository, "", known)
+        if {unit.path for unit in units} <= {unit.path for unit in every}:
+            units = every
+    units = units or driver.find_below(repository, at, known)
+    if units:
+        return Workspace(repository, units)
     where = f'"{folder}"' if folder else "this folder"
     sink.report(
         codes.NO_MANIFEST,

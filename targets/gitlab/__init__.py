@@ -9,6 +9,7 @@ from targets.gitlab.support import SUPPORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from compiler.diagnostics import Sink
@@ -37,6 +38,13 @@ def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ..
     return Output(project, settings, sink).emit() if project.pipelines else ()
 
 
+def emit_together(parts: Sequence[tuple[Project, Settings]], sink: Sink) -> tuple[Document, ...]:
+    """The output for several manifests' projects: one main file, and each pipeline a child of it."""
+    from targets.gitlab.together import emit
+
+    return emit(parts, sink)
+
+
 def recognise(remote: str | None, has: Any) -> bool:
     """Whether a repository with this remote URL, where `has(path)` tells what is there, uses GitLab."""
     host = (remote or "").partition("://")[2] or (remote or "")
@@ -44,4 +52,4 @@ def recognise(remote: str | None, has: Any) -> bool:
     return "gitlab" in host.lower() or bool(has(".gitlab-ci.yml"))
 
 
-__all__ = ["LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "recognise"]
+__all__ = ["LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "emit_together", "recognise"]

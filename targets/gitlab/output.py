@@ -16,6 +16,7 @@ from targets.gitlab.sizes import size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from compiler.diagnostics import Sink
@@ -39,19 +40,26 @@ FORBIDDEN = (
 
 
 class Output:
-    """The emission of one project."""
+    """The emission of one project; or of several, whose pipelines are children of one file then.
 
-    def __init__(self, project: Project, settings: Settings, sink: Sink) -> None:
+    `project` holds the pipelines of all `parts`, and `settings` what they say of the one file.
+    """
+
+    def __init__(
+        self, project: Project, settings: Settings, sink: Sink, parts: Sequence[tuple[Project, Settings]] = ()
+    ) -> None:
         self.project = project
         self.settings = settings
         self.sink = sink
+        self.parts = parts or [(project, settings)]
+        self.owners = {pipeline.name: part for part in self.parts for pipeline in part[0].pipelines}
         self.notes = Notes(sink)
         self.main = settings.output or MAIN
         self.first = project.pipelines[0]
-        self.first_is_child = _group_of(self.first) is not None or self._filters_meet()
+        self.first_is_child = len(self.parts) > 1 or _group_of(self.first) is not None or self._filters_meet()
         self.children = [*([self.first] if self.first_is_child else []), *project.pipelines[1:]]
         self.documents: list[Document] = []
-        self.emitted: dict[str, list[dict[str, Any]]] = {}
+        self.emitted: dict[tuple[str, str], list[dict[str, Any]]] = {}  # by pipeline and job
         self.inputs: dict[str, dict[str, Any]] = {}
 
     def _filters_meet(self) -> bool:
@@ -79,10 +87,30 @@ class Output:
         for pipeline in self.children:
             self._child(pipeline)
         data = self._main_data(starts, variables, body)
-        overlay.apply(data, self.settings.overlay, self.emitted, FORBIDDEN, self.sink, self.settings.origin)
+        self._overlay(data)
         header = ({"spec": {"inputs": self.inputs}},) if self.inputs else ()
         self.notes.report(self.project.name)
-        return (Document(path=self.main, documents=(*header, data), apart=True), *self.documents)
+        manifests = tuple(part.manifest for part, _ in self.parts) if len(self.parts) > 1 else ()
+        main = Document(path=self.main, documents=(*header, data), apart=True, manifests=manifests)
+        return (main, *self.documents)
+
+    def _overlay(self, data: dict[str, Any]) -> None:
+        """Each part's overlay goes over the main file and over its own jobs."""
+        for part, settings in self.parts:
+            own = {pipeline.name for pipeline in part.pipelines}
+            jobs: dict[str, list[dict[str, Any]]] = {}
+            for (pipeline, name), emitted in self.emitted.items():
+                if pipeline in own:
+                    jobs.setdefault(name, []).extend(emitted)
+            overlay.apply(data, settings.overlay, jobs, FORBIDDEN, self.sink, settings.origin)
+
+    def _file(self, pipeline: Pipeline, *, child: bool = False, starts: tuple[Clause, ...] = ()) -> File:
+        project, settings = self.owners[pipeline.name]
+        has_header = bool(self.inputs) and not child
+        return File(project, pipeline, settings, self.notes, child=child, has_header=has_header, starts=starts)
+
+    def _manifests(self, pipeline: Pipeline) -> tuple[str, ...]:
+        return (self.owners[pipeline.name][0].manifest,) if len(self.parts) > 1 else ()
 
     def _starts(self, pipeline: Pipeline) -> tuple[Clause, ...]:
         found = triggers.clauses(pipeline, self.project)
@@ -101,7 +129,7 @@ class Output:
         others = {(clause.expression, clause.changes) for name in starts for clause in starts[name]}
         if others <= {(clause.expression, clause.changes) for clause in starts[self.first.name]}:
             own = ()
-        file = File(self.project, self.first, self.settings, self.notes, has_header=bool(self.inputs), starts=own)
+        file = self._file(self.first, starts=own)
         body = Body(file)
         if not self.first_is_child:
             body = self._pipeline_body(self.first, file, forward=self._parameter_names(self.first))
@@ -184,7 +212,7 @@ class Output:
 
     def _commented_job(self, data: dict[str, Any], pipeline: Pipeline) -> Block:
         path = pipeline.origin.path if pipeline.origin is not None else f"pipelines.{pipeline.name}"
-        return Block(data, comment=f"{self.project.manifest}: {path}")
+        return Block(data, comment=f"{self.owners[pipeline.name][0].manifest}: {path}")
 
     def _trigger_rules(self, starts: tuple[Clause, ...]) -> list[dict[str, Any]]:
         found = []
@@ -240,15 +268,15 @@ class Output:
         return data
 
     def _child(self, pipeline: Pipeline) -> None:
-        file = File(self.project, pipeline, self.settings, self.notes, child=True)
+        file = self._file(pipeline, child=True)
         body = self._pipeline_body(pipeline, file, forward=None)
         variables = {
             triggers.parameter_variable(parameter.name): triggers.default_value(parameter)
             for parameter in pipeline.parameters
         }
-        self.documents.append(
-            Document(path=child_path(pipeline.name), documents=(self._child_data(file, body, variables),))
-        )
+        data = self._child_data(file, body, variables)
+        path, manifests = child_path(pipeline.name), self._manifests(pipeline)
+        self.documents.append(Document(path=path, documents=(data,), manifests=manifests))
 
     def _child_data(self, file: File, body: Body, variables: dict[str, object]) -> dict[str, Any]:
         rules = triggers.child_rules(events_needed=file.uses_event, caches=file.uses_cache)
@@ -279,23 +307,15 @@ class Output:
 
     def _remember(self, body: Body) -> None:
         for unit in body.units:
-            self.emitted.setdefault(unit.job.name, []).append(body.jobs[unit.name])
+            key = (body.file.pipeline.name, unit.job.name)
+            self.emitted.setdefault(key, []).append(body.jobs[unit.name])
 
     def _split(self, pipeline: Pipeline, file: File, units: list[Unit], forward: list[str] | None) -> Body:
         from targets.gitlab.split import Split
 
-        made = Split(self.project, pipeline, self.settings, self.notes, units, LARGEST)
-        body = Body(
-            File(
-                self.project,
-                pipeline,
-                self.settings,
-                self.notes,
-                child=file.is_child,
-                has_header=file.has_header,
-                starts=file.starts,
-            )
-        )
+        project, settings = self.owners[pipeline.name]
+        made = Split(project, pipeline, settings, self.notes, units, LARGEST)
+        body = Body(self._file(pipeline, child=file.is_child, starts=file.starts))
         if made.parts is None:
             return body
         for number, part in enumerate(made.parts, 1):
@@ -305,12 +325,11 @@ class Output:
             }
             path = child_path(pipeline.name, number)
             self._remember(part.body)
-            self.documents.append(
-                Document(path=path, documents=(self._child_data(part.body.file, part.body, variables),))
-            )
+            data = self._child_data(part.body.file, part.body, variables)
+            self.documents.append(Document(path=path, documents=(data,), manifests=self._manifests(pipeline)))
         source = "$HEADRACE_SOURCE" if file.is_child else "$CI_PIPELINE_SOURCE"
-        for name, data in made.trigger_jobs(body.file, source, forward):
-            body.jobs[name] = self._commented_job(data, pipeline)
+        for name, job in made.trigger_jobs(body.file, source, forward):
+            body.jobs[name] = self._commented_job(job, pipeline)
         body.last_names = made.last
         return body
 
