@@ -19,7 +19,8 @@ def python_image(version: str, installer: str | None) -> str:
         return f"ghcr.io/astral-sh/uv:{UV_VERSION}-python{_minor(version)}-bookworm-slim"
     if installer == "conda":
         return "docker.io/condaforge/miniforge3:25.3.1-0"
-    return f"python:{version}-slim-bookworm"
+    # An exact version may be older than Debian's, and has an image of that Debian alone; its plain `slim` is always there.
+    return f"python:{version}-slim-bookworm" if version in PYTHONS else f"python:{version}-slim"
 
 
 def _minor(version: str) -> str:

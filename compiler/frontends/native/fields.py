@@ -7,8 +7,8 @@ what a mapping holds, so that a job pays for its own keys and not for all that t
 from __future__ import annotations
 
 from compiler import codes, reader
+from compiler.credentials import check_variable as check_credential
 from compiler.diagnostics import Code, Edit, Fix, Label, Sink, listed
-from compiler.frontends.native.credentials import check_variable as check_credential
 from compiler.ir import EnvVar
 from compiler.source import Origin, Span
 from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
@@ -314,7 +314,7 @@ def objective(slot: Slot, context: Context) -> Objective | None:
 def condition(slot: Slot, context: Context) -> Condition | None:
     """A condition; the globs of `changed` from the repository's root."""
     from compiler import condition as conditions
-    from compiler.frontends.native.paths import PathError, from_root
+    from compiler.paths import PathError, from_root
 
     found = _parsed(slot, context, conditions.parse, codes.BAD_CONDITION)
     if found is None:
@@ -406,7 +406,7 @@ def env(slot: Slot, context: Context) -> tuple[EnvVar, ...] | None:
     """Variables; a credential among them is reported."""
     found = variables(slot, context)
     for variable in found or ():
-        check_credential(variable, context)
+        check_credential(variable, context.sink)
     return found
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from compiler import codes, reader
 from compiler.frontends.native.fields import holed, plain, report_parse
 from compiler.ir import Ref
+from compiler.paths import CONTROL, ROOT, PathError, check_characters, from_root, joined
 from compiler.pattern import Pattern
-from compiler.repository import OutsideError, join
 from compiler.yamltree import Slot
 
 TYPE_CHECKING = False
@@ -14,57 +14,9 @@ if TYPE_CHECKING:
     from compiler.frontends.native.fields import Context
     from compiler.ir import Text
 
-ROOT = "."  # the repository's root as a path
 _GLOBS = frozenset("*?")
 _OUTPUT_GLOBS = frozenset("*?[")
-_CONTROL = Pattern("[\x00-\x1f\x7f\x85\u2028\u2029]")
-_DRIVE = Pattern(r"[A-Za-z]:[/\\]")
 _HOLE = Pattern("\x00([0-9]+)\x00")
-_PLAIN = Pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")  # means itself: most do
-
-
-class PathError(ValueError):
-    """Text that is no path inside of the repository."""
-
-    def __init__(self, message: str, help: str | None = None, suggestion: str | None = None) -> None:
-        super().__init__(message)
-        self.help = help
-        self.suggestion = suggestion
-
-
-def from_root(path: str, folder: str) -> str:
-    """A manifest's path as a path from the root, ROOT for the root itself. Raises PathError."""
-    if not folder and _PLAIN.fullmatch(path):
-        return path
-    _check_characters(path)
-    return _joined(path, folder)
-
-
-def _check_characters(path: str) -> None:
-    shown = reader.shown(path)
-    if not path or path != path.strip():
-        raise PathError("a path is empty" if not path.strip() else f"{shown} begins or ends with a blank")
-    if _CONTROL.search(path):
-        raise PathError(f"{shown} holds a character that no path has")
-    if "\\" in path:
-        raise PathError(f"{shown} holds a backslash", "folders are parted by /", path.replace("\\", "/"))
-    if "://" in path:
-        raise PathError(f"{shown} is a URL, not a path", "what lies elsewhere is named under stores or datasets")
-    if path.startswith("~") or _DRIVE.match(path):
-        raise PathError(f"{shown} lies outside of the repository", "a leading / is the repository's root")
-
-
-def _joined(path: str, folder: str) -> str:
-    try:
-        found = join(folder, path)
-    except OutsideError as error:
-        raise PathError(f"{reader.shown(path)} leads out of the repository") from error
-    parts = found.split("/")
-    if ".git" in parts:
-        raise PathError(f"{reader.shown(path)} lies inside of .git")
-    if any(part.startswith("-") for part in parts):
-        raise PathError(f"{reader.shown(path)} has a name that begins with -, which programs take for an option")
-    return found or ROOT
 
 
 def _from_root_text(pieces: Text, folder: str) -> Text:
@@ -73,24 +25,13 @@ def _from_root_text(pieces: Text, folder: str) -> Text:
         return (from_root(pieces[0], folder),)
     holes = [piece for piece in pieces if isinstance(piece, Ref)]
     literal = "".join(piece if isinstance(piece, str) else "x" for piece in pieces)
-    _check_characters(literal)
+    check_characters(literal)
     marked = ""
     for piece in pieces:
         marked += piece if isinstance(piece, str) else f"\x00{holes.index(piece)}\x00"
-    parts = _HOLE.split(_joined(marked, folder))
+    parts = _HOLE.split(joined(marked, folder))
     found = (holes[int(part)] if index % 2 else part for index, part in enumerate(parts))
     return tuple(piece for piece in found if piece != "")
-
-
-def relative(path: str, folder: str) -> str:
-    """The manifest's spelling of a path from the root: the way back."""
-    if not folder:
-        return path
-    if path == ROOT:
-        return "/"
-    if path == folder:
-        return "."
-    return path.removeprefix(folder + "/") if path.startswith(folder + "/") else "/" + path
 
 
 def path(slot: Slot, context: Context) -> str | None:
@@ -173,7 +114,7 @@ def absolute(slot: Slot, context: Context) -> str | None:
     value = plain(slot, context)
     if value is None:
         return None
-    bad = not value.startswith("/") or _CONTROL.search(value) or "\\" in value or ".." in value.split("/")
+    bad = not value.startswith("/") or CONTROL.search(value) or "\\" in value or ".." in value.split("/")
     if bad or value != value.strip():
         message = f'"{slot.key}" takes an absolute path, not {reader.shown(value)}'
         context.sink.report(codes.BAD_PATH, message, slot.span_here, help="it begins with / and has no .. in it")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from compiler import VERSION, codes, reader, yamltree
+from compiler.credentials import check_source
 from compiler.diagnostics import ERROR, Sink
 from compiler.frontends.native.access import read_identity, read_secret
-from compiler.frontends.native.credentials import check_source
 from compiler.frontends.native.data import read_dataset, read_store
 from compiler.frontends.native.environments import read_environment
 from compiler.frontends.native.fields import Context, env, list_of, name, named, plain, section

@@ -6,7 +6,7 @@ It takes what front ends make, before any pass. What only passes make (Support, 
 from __future__ import annotations
 
 from compiler import condition, duration, ir, objective, quantity
-from compiler.frontends.native.paths import relative
+from compiler.paths import relative
 from compiler.text import spelled
 from compiler.yamlwriter import PlainKey
 from compiler.yamlwriter import write as write_yaml

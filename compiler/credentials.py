@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compiler.diagnostics import Sink
-    from compiler.frontends.native.fields import Context
     from compiler.ir import EnvVar
     from compiler.source import Source
 
@@ -88,7 +87,7 @@ def _lines(text: str, hints: tuple[str, ...]) -> dict[int, int]:
     return found
 
 
-def check_variable(variable: EnvVar, context: Context) -> None:
+def check_variable(variable: EnvVar, sink: Sink) -> None:
     """Report a literal in a variable whose name says that it is a credential."""
     if not variable.name.upper().endswith(_ENDINGS) or len(variable.value) != 1:
         return
@@ -101,4 +100,4 @@ def check_variable(variable: EnvVar, context: Context) -> None:
         return
     message = f'"{variable.name}" holds a literal, a credential is never written down'
     advice = f"declare a secret and write secrets: [{variable.name}] in the job"
-    context.sink.report(codes.SECRET_IN_CLEAR, message, slot.span_here, help=advice)
+    sink.report(codes.SECRET_IN_CLEAR, message, slot.span_here, help=advice)
