@@ -148,6 +148,25 @@ def test_notebooks_are_run(requirements: str, tool: str, capsys: pytest.CaptureF
     assert tool in Path("headrace.yaml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("files", "setup"),
+    [
+        ({}, "python -m pip install nbconvert ipykernel"),
+        ({"requirements_dot_txt": "numpy\n"}, "python -m pip install nbconvert ipykernel"),
+        ({"uv_dot_lock": "", "pyproject_dot_toml": "", "train_dot_py": "1"}, "uv pip install nbconvert ipykernel"),
+    ],
+    ids=["nothing", "pip", "uv"],
+)
+def test_what_runs_notebooks_is_installed(
+    files: dict[str, str], setup: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = initialised(capsys, **files, explore_dot_ipynb="{}")
+    job = project.jobs[-1]
+    (made,) = (one for one in project.environments if one.name == job.environment)
+    assert (job.name, made.name) == ("explore", "notebooks" if "train_dot_py" in files else "py")
+    assert made.setup == ((setup,),)
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(

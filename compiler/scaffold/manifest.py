@@ -16,6 +16,10 @@ _HEAD = (
 DEFAULT_PYTHON = "3.12"
 FOLDER = "notebooks-out"  # where notebooks are left that were run
 MOST_PARAMETERS = 6
+_NOTEBOOK_TOOLS = {
+    False: "python -m pip install nbconvert ipykernel",
+    True: "uv pip install nbconvert ipykernel",
+}  # by uv
 TYPES = {"int": "int", "float": "float", "bool": "bool", "string": "string"}
 PLACEHOLDERS = {"int": "1", "float": "1.0", "bool": "false"}
 
@@ -125,15 +129,23 @@ def _environment_section(found: Survey) -> str:
     lines = ["# The software that jobs run in."]
     python = found.python or DEFAULT_PYTHON
     keys = [f'python: "{python}"']
+    own: list[str] = []
     if found.installer:
         keys.append(f"install: {found.installer}")
         lines[0] += f" (Taken from {found.why}.)"
     elif found.why:
-        keys.append('setup: ["pip install ."]')
+        own = ["pip install ."]
         lines[0] += f" (Taken from {found.why}. With a lock file it would be the same tomorrow: `uv lock`.)"
     if found.file:
         keys.append(f"file: {scalar(found.file)}")
-    lines += ["environments:", f"  py: {{{', '.join(keys)}}}"]
+    tools = [_NOTEBOOK_TOOLS[found.installer == "uv"]] if found.notebooks and not found.jupyter else []
+    shared = own if _are_apart(found) else own + tools
+    lines += ["environments:", f"  py: {{{', '.join([*keys, *_setup(shared)])}}}"]
+    if _are_apart(found):
+        lines += [
+            "  notebooks:  # nothing among the requirements runs notebooks: list it there, and this one is not needed",
+            f"    {{{', '.join([*keys, *_setup(own + tools)])}}}",
+        ]
     if found.dockerfile:
         lines += [
             "  image:  # built from the Dockerfile on every push, and published by its commit",
@@ -141,6 +153,15 @@ def _environment_section(found: Survey) -> str:
             f"    publish: {{repository: {scalar(found.name.lower())}, tags: [commit]}}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _are_apart(found: Survey) -> bool:
+    """Whether notebooks need software that the scripts do not."""
+    return bool(found.notebooks and found.scripts and not found.jupyter)
+
+
+def _setup(lines: list[str]) -> list[str]:
+    return [f"setup: [{', '.join(map(quoted, lines))}]"] if lines else []
 
 
 def _job_section(found: Survey, given: dict[str, Given]) -> str:
@@ -155,7 +176,7 @@ def _job_section(found: Survey, given: dict[str, Given]) -> str:
         before = script.step
     taken = {script.step for script in found.scripts}
     for path in found.notebooks:
-        lines += _notebook_job(path, taken, found.papermill)
+        lines += _notebook_job(path, taken, found)
     if len(lines) == 3:
         lines += ["  hello:", "    environment: py", '    run: echo "hello from headrace"']
     return "\n".join(lines) + "\n"
@@ -196,7 +217,7 @@ def _same(argument: Argument, given: Given) -> bool:
     return argument.required or (kind == given.type and argument.nargs is None and argument.choices is None)
 
 
-def _notebook_job(path: str, taken: set[str], papermill: bool) -> list[str]:
+def _notebook_job(path: str, taken: set[str], found: Survey) -> list[str]:
     stem = path.rpartition("/")[2].removesuffix(".ipynb")
     name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem).strip("-_") or "notebook"
     while name in taken:
@@ -205,12 +226,18 @@ def _notebook_job(path: str, taken: set[str], papermill: bool) -> list[str]:
     from shlex import join
 
     output = f"{FOLDER}/{name}.ipynb"
-    if papermill:
+    if found.papermill:
         run = f"mkdir -p {FOLDER} && {join(['papermill', path, output])}"
     else:
         convert = ["jupyter", "nbconvert", "--to", "notebook", "--execute", path]
         run = join([*convert, "--output-dir", FOLDER, "--output", f"{name}.ipynb"])
-    return [f"  {scalar(name)}:", "    environment: py", f"    run: {scalar(literal(run))}", f"    outputs: [{output}]"]
+    environment = "notebooks" if _are_apart(found) else "py"
+    return [
+        f"  {scalar(name)}:",
+        f"    environment: {environment}",
+        f"    run: {scalar(literal(run))}",
+        f"    outputs: [{output}]",
+    ]
 
 
 def literal(text: str) -> str:

@@ -55,7 +55,18 @@ class Script:
 class Survey:
     """What was found."""
 
-    __slots__ = ("dockerfile", "file", "installer", "name", "notebooks", "papermill", "python", "scripts", "why")
+    __slots__ = (
+        "dockerfile",
+        "file",
+        "installer",
+        "jupyter",
+        "name",
+        "notebooks",
+        "papermill",
+        "python",
+        "scripts",
+        "why",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -67,6 +78,7 @@ class Survey:
         self.scripts: list[Script] = []
         self.notebooks: list[str] = []
         self.papermill = False
+        self.jupyter = False  # what runs notebooks is among the requirements
 
 
 def survey(folder: str) -> Survey:
@@ -150,6 +162,7 @@ def _software(folder: str, names: set[str], found: Survey) -> None:
         found.why = "pyproject.toml"
     everything = requirements + _text(folder, "pyproject.toml") + _text(folder, conda) + _text(folder, "Pipfile")
     found.papermill = "papermill" in everything
+    found.jupyter = found.papermill or "jupyter" in everything or "nbconvert" in everything
 
 
 def _python(folder: str, names: set[str]) -> str | None:
