@@ -278,8 +278,15 @@ def text_of(document: Document, project: Project, together: bool = False) -> str
 
 def _rendered(project: Project, together: bool = False) -> Iterator[OutputFile]:
     for rendered in project.rendered:
-        document = Document(path=rendered.path, documents=rendered.documents)
+        text = None if rendered.text is None else _commented(header(project, together)) + rendered.text
+        document = Document(path=rendered.path, documents=rendered.documents, text=text)
         yield OutputFile(rendered.path, text_of(document, project, together), "")
+
+
+def _commented(line: str) -> str:
+    from compiler.yamlwriter import comment_lines
+
+    return comment_lines(line)
 
 
 def _check_paths(files: list[OutputFile], sink: Sink) -> None:
@@ -460,7 +467,7 @@ def stale(
     found = []
     for folder in sorted(set(folders)):
         for path in _files_below(output, folder):
-            if path in expected or not path.endswith((".yml", ".yaml")):
+            if path in expected or not path.endswith((".yml", ".yaml", ".Dockerfile", ".dockerignore")):
                 continue
             try:
                 with open(output.path(path), encoding="utf-8", errors="replace") as file:

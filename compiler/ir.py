@@ -245,7 +245,11 @@ class EnvVar(Node):
 
 
 class Build(Node):
-    """How an image is built. Paths are relative to the repository's root."""
+    """How an image is built. Paths are relative to the repository's root.
+
+    With `generate` the Dockerfile is rendered from the environment's own fields: `command` is what the image runs,
+    `checks` are commands that must succeed in it before it is done. A pass puts the rendered file into `file`.
+    """
 
     context: str | None = None
     file: str | None = None
@@ -253,6 +257,9 @@ class Build(Node):
     args: tuple[EnvVar, ...] = NOTHING
     secrets: tuple[SecretUse, ...] = NOTHING
     platforms: tuple[str, ...] = NOTHING
+    generate: bool | None = None
+    command: tuple[str, ...] = NOTHING
+    checks: tuple[tuple[str, ...], ...] = NOTHING
 
 
 class Publish(Node):
@@ -797,10 +804,14 @@ class Include(Node):
 
 
 class Rendered(Node):
-    """A file that is rendered at compile time and committed: Kubernetes documents under deploy/. `documents` are data."""
+    """A file that is rendered at compile time and committed: Kubernetes documents under deploy/, a Dockerfile.
+
+    `documents` are data for a YAML file; `text` is a file that is none, whose comments begin with "#".
+    """
 
     path: str
     documents: tuple[Any, ...] = ()
+    text: str | None = None
 
 
 class Project(Node):

@@ -131,7 +131,10 @@ def _tag_lines(publish: Publish | None) -> list[str]:
             case "latest":
                 lines.append(_when('[ "${CI_COMMIT_BRANCH-}" = "$CI_DEFAULT_BRANCH" ]', "latest"))
             case _:
-                lines.append(f'HEADRACE_TAGS="$HEADRACE_TAGS,$HEADRACE_REPOSITORY:"{word(tag)}')
+                said = word(tag)
+                if flat is None:  # a branch's name, and what else a run brings, may hold what no tag does
+                    said = f"\"$(printf %s {said} | tr -c 'A-Za-z0-9_.-' - | sed 's/^[-.]*//' | cut -c 1-128)\""
+                lines.append(f'HEADRACE_TAGS="$HEADRACE_TAGS,$HEADRACE_REPOSITORY:"{said}')
     return lines
 
 

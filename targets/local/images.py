@@ -13,6 +13,7 @@ from targets.local.log import Log
 from targets.local.plan import Instance
 from targets.local.process import Ended
 from targets.local.session import Session
+from targets.local.state import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ def build(
     if len(made.platforms) > 1:
         raise ImageError("a local run builds for one platform at a time")
     folder = os.path.join(checkout, made.context or "")
+    for rendered in session.project.rendered:
+        if rendered.text is not None and rendered.path in (made.file, f"{made.file}.dockerignore"):
+            write_whole(os.path.join(checkout, rendered.path), rendered.text)
     line = [engine.program, "build" if engine.name != "buildah" else "bud", "--tag", reference]
     if made.file is not None:
         line += ["--file", os.path.join(checkout, made.file)]

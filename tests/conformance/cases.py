@@ -107,8 +107,9 @@ class Output:
 
     @property
     def yaml(self) -> dict[str, str]:
-        """The files that a target's system reads; documents that a deployment applies are not among them."""
-        return {path: text for path, text in self.files.items() if not path.startswith(("deploy/", "services/"))}
+        """The files that a target's system reads; what a deployment applies and what images are built from are not."""
+        others = ("deploy/", "services/", "docker/")
+        return {path: text for path, text in self.files.items() if not path.startswith(others)}
 
 
 class Lowered:

@@ -54,6 +54,7 @@ UNSEEN = (
     Unseen("argo", r"Cache\.share", NOWHERE, "entries are found by their content, whoever made them"),
     Unseen("argo", r"Concurrency\.group", SOME, "a superseded run is known by the group's values"),
     Unseen("argo", r"Secret\.store", SOME, "the CI's own secrets are the cluster's"),
+    Unseen("github", r"BuildImage\.environment", SOME, "the image has a name of its own, and no job runs in it"),
     Unseen("github", r"Artifact\.name", NOWHERE, "a job's outputs travel as one file"),
     Unseen("github", r"SecretUse\.file", SOME, "the Dockerfile names where a build mounts it"),
     Unseen("gitlab", r"Artifact\.name", NOWHERE, "a job's outputs travel as one archive"),

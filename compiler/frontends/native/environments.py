@@ -9,6 +9,7 @@ from compiler.frontends.native.fields import (
     exclusive,
     filled,
     list_of,
+    plain,
     platform,
     said,
     section,
@@ -35,6 +36,9 @@ BUILD: Table = {
     "args": ("args", variables),
     "secrets": ("secrets", read_secret_uses),
     "platforms": ("platforms", list_of(platform)),
+    "generate": ("generate", boolean),
+    "command": ("command", list_of(plain, least=1)),
+    "checks": ("checks", list_of(list_of(plain, least=1))),
 }
 PUBLISH: Table = {
     "repository": ("repository", said),
@@ -83,7 +87,9 @@ ENVIRONMENT: Table = {
 
 def read_environment(slot: Slot, context: Context, name: str | None = None) -> Environment | None:
     found = section(slot, context, ENVIRONMENT, "an environment")
-    exclusive(slot, context, "an environment", "image", "build")
+    build = None if found is None else found.get("build")
+    if build is None or not build.generate:
+        exclusive(slot, context, "an environment", "image", "build")
     return None if found is None else Environment(name=name, **found)
 
 

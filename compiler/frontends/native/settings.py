@@ -96,7 +96,15 @@ def _runner(slot: Slot, context: Context) -> Runner | None:
     return Runner(**found, **gpu, select=select) if select else Runner(**found, **gpu)
 
 
-OVERLAY: Table = {"pipeline": ("pipeline", data), "jobs": ("jobs", data)}
+def _part(slot: Slot, context: Context) -> Any:
+    """What is laid over the pipeline or its jobs."""
+    if reader.is_null(slot.value):
+        reader.wrong_type(slot, context.sink, "a mapping")
+        return None
+    return data(slot, context)
+
+
+OVERLAY: Table = {"pipeline": ("pipeline", _part), "jobs": ("jobs", _part)}
 
 
 def _overlay(slot: Slot, context: Context) -> dict[str, Any] | None:

@@ -167,6 +167,9 @@ class _Writer:
         _put(data, "args", build.args, _env)
         _put(data, "secrets", build.secrets, _secret_uses)
         _put(data, "platforms", build.platforms, list)
+        _put(data, "generate", build.generate)
+        _put(data, "command", build.command, list)
+        _put(data, "checks", build.checks, lambda checks: [list(words) for words in checks])
         return data
 
     def dataset(self, dataset: ir.Dataset) -> Data:
