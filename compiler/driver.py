@@ -278,7 +278,7 @@ def text_of(document: Document, project: Project, together: bool = False) -> str
 
 def _rendered(project: Project, together: bool = False) -> Iterator[OutputFile]:
     for rendered in project.rendered:
-        text = None if rendered.text is None else _commented(header(project, together)) + rendered.text
+        text = None if rendered.text is None else _commented(header((project.manifest,), together)) + rendered.text
         document = Document(path=rendered.path, documents=rendered.documents, text=text)
         yield OutputFile(rendered.path, text_of(document, project, together), "")
 
