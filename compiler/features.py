@@ -49,6 +49,7 @@ class Feature(Enum):
     MLFLOW = "mlflow project"
     APT = "system packages"
     SETUP = "set-up lines"
+    PREBUILD = "environment built ahead"
     PLATFORM = "platform"
     CPU_MEMORY = "cpu and memory requests"
     LIMITS = "cpu and memory limits"
@@ -198,6 +199,8 @@ def _of_environment(environment: ir.Environment) -> Iterator[Feature]:
         yield Feature.APT
     if environment.setup:
         yield Feature.SETUP
+    if environment.base is not None:
+        yield Feature.PREBUILD
 
 
 def _of_resources(resources: ir.Resources) -> Iterator[Feature]:

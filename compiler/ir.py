@@ -277,6 +277,8 @@ class Environment(Node):
 
     `image` is a reference. After the passes `image` is always known; a built environment's is
     `Ref("images", NAME)`, and `python` tells whether the image's Python is known.
+
+    With `prebuild` its packages are in the image already. A pass then says in `base` what that image is made from.
     """
 
     name: str | None = None
@@ -293,6 +295,7 @@ class Environment(Node):
     build: Build | None = None
     publish: Publish | None = None
     prebuild: bool | None = None
+    base: Text | None = None  # made by a pass: the image below the one that holds the packages
     credentials: str | None = None  # a secret that holds the registry's login
     platform: str | None = None
 
@@ -373,6 +376,7 @@ class BuildImage(Node):
     build: Build
     publish: Publish | None = None
     environment: str | None = None  # the environment whose image this is: what `Ref("images", NAME)` means
+    software: Environment | None = None  # made by a pass: what the image holds, where `prebuild` asks for it
 
 
 class Deploy(Node):

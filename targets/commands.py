@@ -111,6 +111,12 @@ def prepare(job: Job) -> list[str]:
         return []
     if not (environment.apt or environment.prelude or environment.installer or environment.setup):
         return []
+    if environment.base is not None:
+        from targets.prebuilt import in_job
+
+        body = [*in_job(environment), *(shell_text(text) for text in environment.setup)]
+        folder = environment.working_directory
+        return [f"cd {literal(folder)}", *body] if body and folder else body
     lines = []
     if environment.apt:
         packages = " ".join(literal(package) for package in environment.apt)
@@ -125,18 +131,14 @@ def prepare(job: Job) -> list[str]:
 
 def _install(environment: Environment) -> list[str]:
     """The installer's lines. Each leaves the environment's programs first in PATH, so that `python` is the right one."""
-    groups, extras = environment.groups, environment.extras
+    options = installer_options(environment)
     match environment.installer:
         case "uv":
-            options = "".join(f" --group {literal(group)}" for group in groups)
-            options += "".join(f" --extra {literal(extra)}" for extra in extras)
             return [f"uv sync --locked{options}", _in_path(".venv")]
         case "pip":
-            file = literal(_named_file(environment))
+            file = literal(named_file(environment))
             return ["python -m venv .venv", f".venv/bin/pip install --quiet -r {file}", _in_path(".venv")]
         case "poetry":
-            options = "".join(f" --with {literal(group)}" for group in groups)
-            options += "".join(f" --extras {literal(extra)}" for extra in extras)
             return [
                 "python -m venv /tmp/poetry",
                 f"/tmp/poetry/bin/pip install --quiet poetry=={POETRY_VERSION}",
@@ -144,7 +146,6 @@ def _install(environment: Environment) -> list[str]:
                 _in_path(".venv"),
             ]
         case "pipenv":
-            options = f" --categories {literal(' '.join(('packages', *groups)))}" if groups else ""
             return [
                 "python -m venv /tmp/pipenv",
                 f"/tmp/pipenv/bin/pip install --quiet pipenv=={PIPENV_VERSION}",
@@ -152,12 +153,22 @@ def _install(environment: Environment) -> list[str]:
                 _in_path(".venv"),
             ]
         case "conda":
-            file = literal(_named_file(environment))
+            file = literal(named_file(environment))
             return [f"conda env create --quiet --prefix .conda --file {file}", _in_path(".conda")]
         case "mlflow":
             tool = f".venv/bin/pip install --quiet mlflow=={MLFLOW_VERSION} virtualenv"
             return ["python -m venv .venv", tool, _in_path(".venv")]
     return []
+
+
+def installer_options(environment: Environment) -> str:
+    """The options that name an environment's groups and extras to its installer, each after a blank."""
+    groups, extras = environment.groups, environment.extras
+    if environment.installer == "pipenv":
+        return f" --categories {literal(' '.join(('packages', *groups)))}" if groups else ""
+    group, extra = ("--with", "--extras") if environment.installer == "poetry" else ("--group", "--extra")
+    options = "".join(f" {group} {literal(name)}" for name in groups)
+    return options + "".join(f" {extra} {literal(name)}" for name in extras)
 
 
 # What says exactly what an installer installs; the first is its lock.
@@ -189,7 +200,7 @@ def says_what_it_reads(job: Job) -> bool:
     return any(given.dataset is None for given in job.inputs)
 
 
-def _named_file(environment: Environment) -> str:
+def named_file(environment: Environment) -> str:
     """The lock as the installer's folder sees it."""
     return relpath(lock_files(environment)[0], environment.working_directory or ".")
 

@@ -71,6 +71,15 @@ def test_packages_are_installed_once_a_lock(tmp_path: Path, wheels: Path) -> Non
     assert len(list((place.cache / "environments").iterdir())) == 2
 
 
+def test_an_environment_that_is_built_ahead_needs_no_image(tmp_path: Path, wheels: Path) -> None:
+    ahead = f'{{python: "{HERE}", install: pip, file: requirements.txt, prebuild: true}}'
+    place = Place(tmp_path, manifest("  a: {run: millwheel}\n", ahead), requirements_DOT_txt="millwheel==1.0\n")
+    done = place.run()
+    assert done.statuses() == {"a": "ran"}
+    assert done.lines("a")[-1] == "millwheel 1.0"
+    assert len(list((place.cache / "environments").iterdir())) == 1
+
+
 def test_what_a_job_installs_stays_its_own(tmp_path: Path, wheels: Path) -> None:
     place = Place(
         tmp_path,

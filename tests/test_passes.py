@@ -874,15 +874,39 @@ def test_only_what_is_built_is_published(lowered: Bench) -> None:
         ("{install: pip, groups: [dev]}", "groups"),
         ("{install: conda, extras: [x]}", "extras"),
         ("{build: {}, prebuild: true}", "prebuild"),
+        ("{image: x, prebuild: true}", "ahead"),
+        ("{image: 'x:{{ git.branch }}', install: pip, prebuild: true}", "ahead"),
+        ("{image: x, install: pip, prebuild: true, credentials: s}", "ahead"),
         ("{install: pip, file: requirements.txt}", None),
         ("{install: uv, groups: [dev], extras: [x]}", None),
     ],
 )
 def test_what_no_installer_reads_is_said(lowered: Bench, environment: str, field: str | None) -> None:
-    found = lowered(f"environments: {{e: {environment}}}\njobs: {{a: {{run: x, environment: e}}}}")
+    found = lowered(
+        f"secrets: {{s: {{}}}}\nenvironments: {{e: {environment}}}\njobs: {{a: {{run: x, environment: e}}}}"
+    )
     places = [one.message for one in found.found if one.severity == "error"]
     assert len(places) == (field is not None)
     assert field is None or field in places[0] or "ahead" in places[0]
+
+
+def test_an_environment_that_is_built_ahead_is_a_job(lowered: Bench) -> None:
+    found = lowered(
+        """
+environments: {py: {python: '3.12', install: uv, prebuild: true}}
+jobs: {a: {run: x, environment: py}, b: {run: x, environment: py, resources: {gpu: 1}, timeout: 1h}, c: {run: x}}
+"""
+    )
+    assert found.codes("error", "warning") == []
+    assert found.names() == ["a", "b", "c", "build-py", "build-py-gpu"]
+    assert (found.needs("a"), found.needs("b"), found.needs("c")) == (["build-py"], ["build-py-gpu"], [])
+    assert found.job("a").condition == NOT_A_CHANGE_REQUEST
+    environment, action = found.job("a").environment, found.job("build-py").action
+    assert isinstance(environment, ir.Environment)
+    assert environment.image == (ir.Ref(kind="images", name="py"),)
+    assert isinstance(action, ir.BuildImage)
+    assert action.software is not None
+    assert action.software.image == environment.base
 
 
 def test_the_platform_of_an_environment_is_its_jobs(lowered: Bench) -> None:

@@ -2,6 +2,8 @@
 
 A built environment NAME becomes the job `build-NAME` before its users; if nobody uses it, after all others, and only
 when it is published. Change requests build without pushing, so a job that would run in that image is skipped there.
+One that is built ahead (`prebuild`) is a built environment whose image holds its packages; GPU jobs start from another
+image than others, so that theirs is `build-NAME-gpu`.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ def create_builds(project: Project, context: Context) -> Project:
         for environment in project.environments
         if environment.name and environment.build is not None
     }
+    project = over_groups(project, lambda jobs: tuple(_ahead(job, project, context) for job in jobs))
     pipelines = tuple(
         pipeline.replace(jobs=_with_builds(pipeline.jobs, built, (), context)) if pipeline.jobs else pipeline
         for pipeline in project.pipelines
@@ -61,9 +64,46 @@ def create_builds(project: Project, context: Context) -> Project:
     return project.replace(jobs=jobs or project.jobs, pipelines=pipelines or project.pipelines)
 
 
+def _ahead(job: Job, project: Project, context: Context) -> Job:
+    """A job whose environment is built ahead with that environment, its name and what its image starts from."""
+    environment = job.environment
+    if isinstance(environment, str):
+        environment = next((one for one in project.environments if one.name == environment), None)
+    if environment is None or not environment.prebuild or environment.base is not None:
+        return job
+    name = environment.name or job.name
+    if not _can_be_ahead(environment, job, context):
+        return job.replace(environment=environment.replace(name=name, prebuild=None, publish=None))
+    accelerated = job.resources is not None and job.resources.accelerator is not None
+    started = with_image(environment, accelerated)
+    if environment.image is None and started.image != with_image(environment).image:
+        name += "-gpu"
+    folder = environment.working_directory if environment.working_directory is not None else project.folder or None
+    made = started.replace(name=name, base=started.image, working_directory=folder)
+    return job.replace(environment=made)
+
+
+def _can_be_ahead(environment: Environment, job: Job, context: Context) -> bool:
+    """Whether there is something to build ahead, and nothing that only a run knows."""
+    wrong, advice = None, "leave `prebuild` out"
+    if environment.build is not None:
+        wrong, advice = "`build` says how the image is built already: `prebuild` is for packages", advice
+    elif not (environment.installer or environment.apt):
+        wrong, advice = "there is nothing to build ahead", "say `install` or `apt`, or leave `prebuild` out"
+    elif environment.credentials is not None:
+        wrong = "an image that is built ahead can't start from a private one"
+    elif any(isinstance(piece, Ref) for piece in environment.image or ()):
+        wrong = "an image that is built ahead can't start from one whose name only the run knows"
+    if wrong is None:
+        return True
+    at = environment.origin or job.origin
+    context.sink.report(codes.KEYS_EXCLUDE, wrong, at, field="prebuild", help=advice)
+    return False
+
+
 def _check_publish(environment: Environment, context: Context) -> None:
     """Only what is built can be published."""
-    if environment.publish is not None and environment.build is None:
+    if environment.publish is not None and environment.build is None and not environment.prebuild:
         context.sink.report(
             codes.MISSING_KEY,
             f'"{environment.name}" is to be published, and nothing says how its image is built',
@@ -80,7 +120,7 @@ def _with_builds(
     wanted: list[Environment | str] = [
         _named(job.environment, job.name)
         for job in jobs
-        if isinstance(job.environment, str) or (job.environment is not None and job.environment.build is not None)
+        if isinstance(job.environment, str) or (job.environment is not None and _is_built(job.environment))
     ]
     wanted.extend(job.action.image for job in jobs if isinstance(job.action, Deploy) and job.action.image)
     wanted.extend(need.job[6:] for job in jobs for need in job.needs if need.job.startswith("build-"))
@@ -89,7 +129,7 @@ def _with_builds(
     builds: dict[str, Job] = {}
     for named in (*wanted, *more):
         environment = built.get(named) if isinstance(named, str) else named
-        if environment is None or environment.build is None or environment.name is None or environment.name in have:
+        if environment is None or not _is_built(environment) or environment.name is None or environment.name in have:
             continue
         name = build_name(environment.name)
         if name in taken:
@@ -107,6 +147,10 @@ def _with_builds(
             first = labels((other.origin, "the other one is here"))
             context.sink.report(codes.DUPLICATE_NAME, message, environment.origin, labels=first)
     return (*jobs, *builds.values()) if builds else jobs
+
+
+def _is_built(environment: Environment) -> bool:
+    return environment.build is not None or environment.base is not None
 
 
 def _filled(job: Job, built: dict[str, Environment], context: Context) -> Job:
@@ -180,7 +224,7 @@ def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str],
     _check(environment, job, context)
     if job.platform is None and environment.platform is not None:
         job = job.replace(platform=environment.platform)
-    if environment.build is not None:
+    if _is_built(environment):
         return _in_built_image(job, environment, built_by, context)
     accelerated = job.resources is not None and job.resources.accelerator is not None
     environment = with_image(environment, accelerated)
@@ -194,14 +238,6 @@ _READ_BY = {"file": ("pip", "conda"), "groups": ("uv", "poetry", "pipenv"), "ext
 def _check(environment: Environment, job: Job, context: Context) -> None:
     """What an environment says and nobody would do."""
     at = environment.origin or job.origin
-    if environment.prebuild:
-        context.sink.report(
-            codes.UNSUPPORTED,
-            "headrace does not build environments ahead yet",
-            at,
-            field="prebuild",
-            help="leave `prebuild` out, or give the environment a Dockerfile with `build`",
-        )
     for key, installers in _READ_BY.items():
         if getattr(environment, key) and environment.installer not in installers:
             given = (
@@ -241,6 +277,8 @@ def with_image(environment: Environment, accelerated: bool = False) -> Environme
 def _in_built_image(job: Job, environment: Environment, built_by: dict[str, str], context: Context) -> Job:
     name = environment.name or job.name
     report_skipped(job, context)
+    if environment.base is not None:  # the image has them
+        environment = environment.replace(apt=NOTHING, prelude=NOTHING, prebuild=None, publish=None)
     return job.replace(
         environment=environment.replace(name=name, image=(Ref(kind="images", name=name),)),
         needs=with_need(job.needs, Need(job=built_by.get(name, build_name(name)), artifacts=False, origin=job.origin)),
@@ -263,9 +301,14 @@ def both(condition: Condition | None, other: Condition) -> Condition:
 
 
 def _build_job(environment: Environment) -> Job:
-    assert environment.build is not None
     assert environment.name is not None
-    action = BuildImage(build=environment.build, publish=environment.publish, environment=environment.name)
+    software = (
+        None
+        if environment.build is not None
+        else environment.replace(base=None, publish=None, prebuild=None, setup=NOTHING)
+    )
+    build = environment.build or Build()
+    action = BuildImage(build=build, publish=environment.publish, environment=environment.name, software=software)
     return Job(
         name=build_name(environment.name), action=action, platform=environment.platform, origin=environment.origin
     )

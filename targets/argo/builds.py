@@ -10,7 +10,7 @@ from posixpath import basename, dirname, join
 
 from compiler import images as known_images
 from compiler.ir import BuildImage, OnChangeRequest, Ref
-from targets import commands
+from targets import commands, prebuilt
 from targets.argo import artifacts, jobs, pods, spelling
 
 TYPE_CHECKING = False
@@ -66,10 +66,18 @@ def template(scope: Scope, job: Job, name: str, known: dict[str, Job]) -> dict[s
     exports, env = jobs.variables(scope, job)
     env += _variables(scope, action.publish, pushed)
     env.append({"name": "BUILDKITD_FLAGS", "value": "--oci-worker-no-process-sandbox"})
-    lines = [*exports, *arrivals.lines, f"set -- {_arguments(action.build, secrets)}"]
-    if pushed:
-        lines += _push(scope, action.publish, scope.images.repository(environment))
-    lines.append(f'buildctl-daemonless.sh build "$@" --metadata-file={METADATA}')
+    lines = [*exports, *arrivals.lines]
+    if action.software is not None:
+        variables = tuple(variable.name for variable in job.env)
+        env.append(
+            {"name": prebuilt.VARIABLE, "value": spelling.plain(prebuilt.dockerfile(action.software, variables))}
+        )
+        lines += _ahead(scope, action, scope.images.repository(environment), variables)
+    else:
+        lines.append(f"set -- {_arguments(action.build, secrets)}")
+        if pushed:
+            lines += _push(scope, action.publish, scope.images.repository(environment))
+        lines.append(f'buildctl-daemonless.sh build "$@" --metadata-file={METADATA}')
     lines.append(
         f'sed -n \'s/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p\' {METADATA} | head -n 1 > {DIGEST}'
     )
@@ -167,6 +175,46 @@ def _push(scope: Scope, publish: Publish | None, repository: str) -> list[str]:
     if _has_changes(scope):
         return [*lines, f'if [ "$HEADRACE_EVENT" != change_request ]; then {pushing}; fi']
     return [*lines, pushing]
+
+
+def _ahead(scope: Scope, action: BuildImage, repository: str, variables: tuple[str, ...]) -> list[str]:
+    """An environment that is built ahead: only where the registry does not have it, under the tag of its packages.
+
+    What the registry has gets the commit's tag too: a build from an image alone fetches and pushes no layer.
+    """
+    assert action.software is not None
+    build = "buildctl-daemonless.sh build --frontend=dockerfile.v0"
+    held = f"{build} --local=context=.headrace/held --local=dockerfile=.headrace/held --metadata-file={METADATA}"
+    given = "".join(f' --opt="build-arg:{name}=${name}"' for name in variables)
+    provenance = action.publish is None or action.publish.provenance is not False
+    attested = " --opt=attest:provenance=mode=max" if provenance else ""
+    build += f" --local=context=. --local=dockerfile=.headrace{given}{attested} --metadata-file={METADATA}"
+    lines = [
+        *prebuilt.key_lines(action.software),
+        f"image={commands.literal(repository)}",
+        "mkdir -p .headrace/held",
+        'echo "FROM $image:$HEADRACE_KEY" > .headrace/held/Dockerfile',
+    ]
+    tags = action.publish.tags if action.publish is not None else ()
+    if any(commands.flat(tag) != "commit" for tag in tags):
+        lines.append(SLUG)
+    lines.append('names="$image:$HEADRACE_GIT_COMMIT"')
+    for tag in tags:
+        lines.extend(_tag(tag))
+    push = (
+        f'{held} --output="type=image,\\"name=$names\\",push=true" ||\n'
+        f'  {build} --output="type=image,\\"name=$image:$HEADRACE_KEY,$names\\",push=true"'
+    )
+    if not _has_changes(scope):
+        return [*lines, push]
+    return [
+        *lines,
+        'if [ "$HEADRACE_EVENT" = change_request ]; then',
+        f"  {held} ||\n  {build}",
+        "else",
+        f"  {push}",
+        "fi",
+    ]
 
 
 def _tag(tag: Text) -> list[str]:

@@ -250,6 +250,7 @@ def _joined(scope: Scope, needed: Job) -> list[str]:
 def _specification(scope: Scope, job: Job, arrivals: artifacts.Arrivals, known: dict[str, Job]) -> dict[str, Any]:
     """What targets/runtime/content_key.py takes."""
     environment = job.environment if isinstance(job.environment, Environment) else Environment()
+    image = environment.base or environment.image or ()
     action = job.action
     command = "\n".join([*commands.prepare(job), *commands.command(job), *commands.gate(job)])
     stores = [given for given in job.inputs if given.store is None]
@@ -261,7 +262,7 @@ def _specification(scope: Scope, job: Job, arrivals: artifacts.Arrivals, known: 
         "env": {variable.name: commands.word(variable.value) for variable in job.env},
         "matrix": dict(only(job)),
         "environment": {
-            "image": "".join(str(piece) if isinstance(piece, str) else piece.name for piece in environment.image or ()),
+            "image": "".join(str(piece) if isinstance(piece, str) else piece.name for piece in image),
             "installer": environment.installer,
             "python": environment.python,
             "files": commands.lock_files(environment),

@@ -11,6 +11,7 @@ from compiler.ir import Call, OnPipeline
 from compiler.target import Document
 from targets import names
 from targets.github.support import SUPPORT
+from targets.prebuilt import without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ..
     from targets.github.workflow import Workflow
 
     _check_settings(settings, sink)
+    if dict(settings.options).get("container") is False:
+        project = without(project)  # its jobs run on the machine itself
     by_name = {pipeline.name: pipeline for pipeline in project.pipelines}
     after = _after(project)
     called = {job.action.pipeline for one in project.pipelines for job in one.jobs if isinstance(job.action, Call)}

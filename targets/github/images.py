@@ -92,8 +92,52 @@ def steps(workflow: Workflow, job: Job) -> list[Step]:
     found += access.vault(workflow, job)
     found.append({"uses": use("docker/setup-buildx-action")})
     found.append(_tags(workflow, job))
+    if action.software is not None:
+        return [*found, *_ahead(workflow, job, action.software)]
     found.append(_build(workflow, job, leaves))
     return found
+
+
+# The first of the tags is the commit's, so that what stands before its colon is the image's name.
+_HELD = """\
+image="$(printf '%s\\n' "$HEADRACE_TAGS" | head -n 1)"
+image="${image%:*}:$HEADRACE_KEY"
+echo "image=$image" >> "$GITHUB_OUTPUT"
+if docker buildx imagetools inspect "$image" > /dev/null; then
+  echo "held=true" >> "$GITHUB_OUTPUT"
+  if [ "$GITHUB_EVENT_NAME" != pull_request ]; then
+    for tag in $HEADRACE_TAGS; do docker buildx imagetools create --tag "$tag" "$image"; done
+  fi
+fi
+"""
+
+
+def _ahead(workflow: Workflow, job: Job, software: Environment) -> list[Step]:
+    """An environment that is built ahead: where the registry has it, under the tag of its packages, it gets the commit's
+    tag too; else it is built."""
+    from targets import prebuilt
+
+    action = job.action
+    assert isinstance(action, BuildImage)
+    env = {
+        prebuilt.VARIABLE: expressions.written(
+            prebuilt.dockerfile(software, tuple(variable.name for variable in job.env))
+        ),
+        "HEADRACE_TAGS": expressions.hole("steps.meta.outputs.tags"),
+    }
+    look: Step = {"id": "environment", "name": "environment", "env": env}
+    look["run"] = "\n".join(prebuilt.key_lines(software)) + "\n" + _HELD
+    options: dict[str, Any] = {"context": ".", "file": prebuilt.FILE}
+    if job.env:
+        options["build-args"] = "".join(f"{one.name}={workflow.text(job, one.value)}\n" for one in job.env)
+    options["push"] = expressions.hole(expressions.NOT_ON_CHANGE_REQUEST)
+    tags = (expressions.hole("steps.environment.outputs.image"), expressions.hole("steps.meta.outputs.tags"))
+    options["tags"] = "\n".join(tags)
+    provenance = action.publish is None or action.publish.provenance is not False
+    options["provenance"] = "mode=max" if provenance else False
+    test = "steps.environment.outputs.held != 'true'"
+    build: Step = {"id": "build", "uses": use("docker/build-push-action"), "if": test, "with": options}
+    return [look, build]
 
 
 def _check(workflow: Workflow, job: Job) -> None:
@@ -133,6 +177,8 @@ def _login(workflow: Workflow, job: Job) -> list[Step]:
         _note_login(workflow, host)
         options = {"registry": host.split("/")[0], **_login_secrets()}
     login: Step = {"uses": use("docker/login-action"), "with": options}
+    if action.software is not None and is_own_registry(workflow, job):
+        return [login]  # a change request looks, too, whether the image is there
     return [_not_on_change_request(step) for step in (*before, login)]
 
 

@@ -153,6 +153,8 @@ def _installer_cache(workflow: Workflow, job: Job) -> str:
     environment = job.environment
     if workflow.publishes or not isinstance(environment, Environment) or environment.installer not in INSTALLER_CACHES:
         return ""
+    if environment.base is not None:  # its image holds the packages
+        return ""
     return commands.lock_files(environment)[0]
 
 
@@ -639,7 +641,7 @@ def _key_spec(workflow: Workflow, job: Job) -> str:
         "parameters": {r.name: _Value(f"env.{commands.variable(r)}") for r in refs if r.kind == "parameters"},
         "matrix": {r.name: _Value(workflow.expression(job, r)) for r in refs if r.kind == "matrix"},
         "environment": {
-            "image": _pieces(workflow, job, environment.image or ()),
+            "image": _pieces(workflow, job, environment.base or environment.image or ()),
             "installer": environment.installer,
             "python": environment.python,
             "files": files,

@@ -43,6 +43,10 @@ SUPPORT: dict[Feature, Support] = {
     Feature.MLFLOW: Native(),
     Feature.APT: Native(),
     Feature.SETUP: Native(),
+    Feature.PREBUILD: Emulated(
+        how="a job `build-NAME` pushes an image under a tag computed from the lock files, and builds only where the registry "
+        "has none; jobs run in it under the commit's tag"
+    ),
     Feature.PLATFORM: Native(),
     Feature.CPU_MEMORY: Emulated(how="what a job requests chooses its runner, and reserves nothing there"),
     Feature.LIMITS: Emulated(how="limits are options of the job's container"),

@@ -11,7 +11,7 @@ from targets.gitlab.values import expanded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from compiler.ir import Pipeline, Publish, Settings, Text
+    from compiler.ir import Environment, Pipeline, Publish, Settings, Text
 
 REGISTRY = "$CI_REGISTRY_IMAGE"
 RELEASES = '[ -n "${CI_COMMIT_TAG-}" ]'
@@ -103,6 +103,41 @@ def build_lines(action: BuildImage, settings: Settings, source: str) -> list[str
         "fi",
     ]
     return ['mkdir -p "$HOME/.docker" .headrace', login, "\n".join(body)]
+
+
+def ahead_lines(
+    action: BuildImage, software: Environment, settings: Settings, source: str, variables: tuple[str, ...]
+) -> list[str]:
+    """An environment that is built ahead: only where the registry does not have it, under the tag of its packages.
+
+    What the registry has gets the commit's tag too: a build from an image alone fetches and pushes no layer.
+    """
+    from targets import prebuilt
+
+    login = LOGIN_ELSEWHERE if is_elsewhere(action, settings) else LOGIN_HERE
+    held = (
+        "buildctl-daemonless.sh build --frontend dockerfile.v0 \\\n"
+        "  --local context=.headrace/held --local dockerfile=.headrace/held"
+    )
+    options = ["--frontend dockerfile.v0", "--local context=.", "--local dockerfile=.headrace"]
+    options.extend(f'--opt "build-arg:{name}=${name}"' for name in variables)
+    if action.publish is None or action.publish.provenance is not False:
+        options.append("--opt attest:provenance=mode=max")
+    build = "buildctl-daemonless.sh build " + " \\\n  ".join(options)
+    body = [
+        *prebuilt.key_lines(software),
+        "mkdir -p .headrace/held",
+        'echo "FROM $HEADRACE_REPOSITORY:$HEADRACE_KEY" > .headrace/held/Dockerfile',
+        f'if [ "{source}" = merge_request_event ]; then',
+        f"{held} ||",
+        f'{build} \\\n  --output "type=image,push=false"',
+        "else",
+        *_tag_lines(action.publish),
+        f'{held} \\\n  --output "type=image,\\"name=$HEADRACE_TAGS\\",push=true" ||',
+        (f'{build} \\\n  --output "type=image,\\"name=$HEADRACE_REPOSITORY:$HEADRACE_KEY,$HEADRACE_TAGS\\",push=true"'),
+        "fi",
+    ]
+    return ['mkdir -p "$HOME/.docker"', login, "\n".join(body)]
 
 
 def _dockerfile_folder(context: str | None, folder: str) -> str:

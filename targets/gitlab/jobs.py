@@ -7,7 +7,7 @@ from compiler import duration, quantity
 from compiler.images import BUILDKIT, HELPER
 from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Ref, holes
 from compiler.yamlwriter import Block
-from targets import commands, runners
+from targets import commands, prebuilt, runners
 from targets.gitlab import codes, deploy, images
 from targets.gitlab.access import Access, access
 from targets.gitlab.conditions import ConditionError, Rule, all_of, on_event
@@ -82,12 +82,17 @@ def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, An
     if isinstance(action, BuildImage):
         made = Lines()
         made.before = values_of(unit, file, refs)
-        made.script = images.build_lines(action, file.settings, file.dialect.source)
+        if action.software is not None:
+            variables = tuple(variable.name for variable in job.env)
+            made.variables[prebuilt.VARIABLE] = given(prebuilt.dockerfile(action.software, variables))
+            made.script = images.ahead_lines(action, action.software, file.settings, file.dialect.source, variables)
+        else:
+            made.script = images.build_lines(action, file.settings, file.dialect.source)
         made.variables["HEADRACE_REPOSITORY"] = images.repository_text(action, file.settings)
         made.variables["BUILDKITD_FLAGS"] = "--oci-worker-no-process-sandbox"
         if images.is_elsewhere(action, file.settings):
             file.need_registry_login(job)
-        return made, {"reports": {"dotenv": images.DOTENV}}
+        return made, {} if action.software is not None else {"reports": {"dotenv": images.DOTENV}}
     if isinstance(action, Deploy):
         made = lines_of(unit, file, refs)
         made.call("deploy")
@@ -186,7 +191,7 @@ def _environment_data(job: Job, file: File, made: Lines, runner: Runner | None) 
         return data
     variables: dict[str, object] = {}
     installer = _installer_cache(environment)
-    if environment.installer is not None:
+    if environment.installer is not None and environment.base is None:
         for name in CACHE_VARIABLES[environment.installer]:
             variables[name] = f"$CI_PROJECT_DIR/{CACHE_FOLDER}/{environment.installer}"
     if environment.credentials is not None and environment.credentials != "DOCKER_AUTH_CONFIG":
@@ -218,7 +223,7 @@ def image_of(job: Job, file: File) -> str | None:
 
 def _installer_cache(environment: Environment) -> dict[str, Any] | None:
     installer = environment.installer
-    if installer is None:
+    if installer is None or environment.base is not None:
         return None
     return {
         "key": {"files": commands.lock_files(environment), "prefix": installer},

@@ -395,7 +395,12 @@ def _quoted_path(path: str) -> str:
 def _run_values(unit: Unit) -> str:
     """Values that are known in the job alone, each with its length, so that no two sets of them look alike."""
     parts = []
+    environment = unit.job.environment
+    ahead = isinstance(environment, Environment) and environment.base is not None  # its packages are in the key
+    own = {environment.name} if isinstance(environment, Environment) and ahead else set()
     for ref in commands.refs(unit.job):
+        if ref.kind == "images" and ref.name in own:
+            continue
         if ref.kind in ("parameters", "git", "images") and (ref.kind, ref.name) not in _VOLATILE:
             name = commands.variable(ref)
             parts.append(f"{ref.kind}.{ref.name}=${{#{name}}}:${{{name}}}")
@@ -426,7 +431,7 @@ def _key_spec(unit: Unit, file: File) -> str:
 
 def _environment_spec(environment: Environment) -> dict[str, object]:
     found: dict[str, object] = {
-        "image": word(environment.image or ()),
+        "image": word(environment.base or environment.image or ()),
         "installer": environment.installer,
         "python": environment.python,
         "files": commands.lock_files(environment),

@@ -29,6 +29,10 @@ OTHERWISE: dict[Feature, Support] = {
         how="inputs of the header with a pattern or options, since GitLab refuses numbers with a point and Booleans "
         "as values of variables; a first job checks type and bounds"
     ),
+    Feature.PREBUILD: Emulated(
+        how="a job `build-NAME` pushes an image under a tag computed from the lock files, and builds only where the registry "
+        "has none; jobs run in it under the commit's tag"
+    ),
     Feature.PLATFORM: Emulated(how="a runner of that platform is chosen by its tags"),
     Feature.CPU_MEMORY: Emulated(
         how="a runner that is large enough is chosen by its tags; requests become settings of the pod only where the "

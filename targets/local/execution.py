@@ -12,7 +12,7 @@ from typing import Any
 from compiler import target
 from compiler.diagnostics import ERROR, WARNING, Diagnostic, Sink, suggest
 from compiler.ir import OnManual, Pipeline, Project
-from targets import local
+from targets import local, prebuilt
 from targets.local import codes, containers, history, machine, preflight, snapshot
 from targets.local.engine import Engine
 from targets.local.environments import Environments
@@ -120,6 +120,7 @@ def prepare(
     root: the repository's; remote: its URL where it has one; display: what shows this run.
     """
     _check_support(project, options, sink)
+    project = prebuilt.without(project)  # this machine keeps environments by itself
     pipeline = _pipeline(project, options.pipeline, sink)
     if pipeline is None or sink.failed:
         return None

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 
 from compiler.ir import BuildImage
+from targets import prebuilt
 from targets.local import process
 from targets.local.containers import Engine
 from targets.local.log import Log
@@ -58,8 +59,16 @@ def build(
         if rendered.text is not None and rendered.path in (made.file, f"{made.file}.dockerignore"):
             write_whole(os.path.join(checkout, rendered.path), rendered.text)
     line = [engine.program, "build" if engine.name != "buildah" else "bud", "--tag", reference]
-    if made.file is not None:
-        line += ["--file", os.path.join(checkout, made.file)]
+    file = os.path.join(checkout, made.file) if made.file is not None else None
+    if action.software is not None:
+        file = os.path.join(temporary, "Dockerfile")
+        with open(file, "w", encoding="utf-8") as stream:
+            stream.write(prebuilt.dockerfile(action.software, tuple(variable.name for variable in one.job.env)))
+        line += [
+            word for variable in one.job.env for word in ("--build-arg", f"{variable.name}={text(variable.value)}")
+        ]
+    if file is not None:
+        line += ["--file", file]
     if made.target is not None:
         line += ["--target", made.target]
     line += [word for platform in made.platforms for word in ("--platform", platform)]

@@ -45,6 +45,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.MLFLOW: Native(),
     Feature.APT: Emulated(how="this machine is not changed: the packages must be there already, said"),
     Feature.SETUP: Native(),
+    Feature.PREBUILD: Emulated(how="the environment is made once a lock and kept under the cache folder, as all are; no image"),
     Feature.PLATFORM: Emulated(how=f"this machine's own; another one {_ENGINE}"),
     Feature.CPU_MEMORY: Emulated(how="no more jobs run at once than this machine has cores and memory for"),
     Feature.LIMITS: Emulated(how="limits are not enforced"),

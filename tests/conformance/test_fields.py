@@ -32,6 +32,7 @@ UNSEEN = (
     Unseen("*", r"Job\.shell", NOWHERE, "the script holds it"),
     Unseen("*", r"Environment\.name", SOME, "a name for people; a built environment's image is a Ref"),
     Unseen("*", r"Environment\.python", SOME, "it has chosen the image"),
+    Unseen("*", r"Environment\.base", SOME, "the build says it; caches look at it"),
     Unseen("*", r"\w+\.\w+", r".*\.environment\.(build|publish)\..*", "the job that builds the image holds it, too"),
     Unseen("*", r"Identity\.\w+", r"identities\[.*", "jobs hold the identities that they take on"),
     Unseen("*", r"Secret\.name", r"secrets\[.*", "uses name it"),
