@@ -36,6 +36,7 @@ COMMANDS = {
     "convert": ("compiler.commands.convert", "print any manifest as a headrace.yaml"),
     "ir": ("compiler.commands.ir", "print what the compiler understood, as JSON"),
     "schema": ("compiler.commands.schema", "print a dialect's JSON Schema"),
+    "hooks": ("compiler.commands.hooks", "check at each commit and push, by git's own hooks"),
     "eject": ("compiler.commands.eject", "make compiled files your own, for good"),
     "completion": ("compiler.commands.completion", "print the completion script of a shell"),
     "version": ("compiler.commands.version", "print headrace's version"),

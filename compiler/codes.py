@@ -146,6 +146,7 @@ RENAMED_TOGETHER = Code("HR5021", "renamed-together", NOTE, "manifests that are 
 OTHER_MANIFEST = Code(
     "HR5022", "other-manifest", ERROR, "a compiled file is also made from a manifest that was left out"
 )
+NO_REPOSITORY = Code("HR5023", "no-repository", ERROR, "this is no git repository, or git can't be asked")
 
 INTERNAL = Code("HR9001", "internal", ERROR, "a fault of headrace itself")
 
