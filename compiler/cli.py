@@ -37,6 +37,7 @@ COMMANDS = {
     "ir": ("compiler.commands.ir", "print what the compiler understood, as JSON"),
     "schema": ("compiler.commands.schema", "print a dialect's JSON Schema"),
     "hooks": ("compiler.commands.hooks", "check at each commit and push, by git's own hooks"),
+    "mml": ("compiler.commands.mml", "print the schedule that MML would make of a command line"),
     "eject": ("compiler.commands.eject", "make compiled files your own, for good"),
     "completion": ("compiler.commands.completion", "print the completion script of a shell"),
     "version": ("compiler.commands.version", "print headrace's version"),

@@ -1,0 +1,162 @@
+"""`headrace mml plan`: the schedule that MML would make of a command line, without MML."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterable
+
+    from compiler.frontends.mml.planner import Knowledge, Model
+
+DESCRIPTION = """
+Work with MML's experiments. `plan` prints the schedule that mml-core 1.0.4 and its plug-ins make of a command line, one
+step a line: INDEX METHOD [PARAMETERS]. Neither MML nor its data is needed: what a plan depends on is given by options.
+"""
+EXAMPLES = """
+headrace mml plan --folds 5 -- mml train pivot.name=mml_fake_task
+headrace mml plan --installed mml_fake_task -- mml create 'task_list=[mml_fake_task]'
+headrace mml plan --model 'exp:skin+nested?0' -- mml post pivot.name=skin reuse.models=exp
+"""
+VERBS = ("plan",)
+USAGE = 2
+
+
+def configure(parser: ArgumentParser) -> None:
+    import argparse
+
+    parser.add_argument("verb", choices=VERBS, help="plan: print a command line's schedule")
+    parser.add_argument(
+        "words",
+        metavar="...",
+        nargs=argparse.REMAINDER,
+        help="options (see `headrace mml plan --help`), then `-- mml ...`",
+    )
+
+
+def run(arguments: Namespace) -> int:
+    options, command = _divided(arguments.words)
+    given = _parser().parse_args(options)
+    if not command:
+        print("headrace mml plan: no command line is given: write -- mml MODE OVERRIDE...", file=sys.stderr)
+        return USAGE
+    try:
+        knowledge = _knowledge(given)
+    except ValueError as error:
+        print(f"headrace mml plan: {error}", file=sys.stderr)
+        return USAGE
+    return _plan(command, knowledge)
+
+
+def _divided(words: list[str]) -> tuple[list[str], list[str]]:
+    """The options, and the command line behind `--` (or from `mml` on, where there is no `--`)."""
+    if words and not words[0].startswith("-"):  # argparse has taken a first `--` away
+        return [], words
+    if "--" in words:
+        at = words.index("--")
+        return words[:at], words[at + 1 :]
+    if "mml" in words:
+        at = words.index("mml")
+        return words[:at], words[at:]
+    return words, []
+
+
+def _parser() -> ArgumentParser:
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
+    made = ArgumentParser(
+        prog="headrace mml plan",
+        usage="headrace mml plan [OPTION ...] -- mml MODE OVERRIDE ...",
+        description="Print the schedule that MML makes of a command line.",
+        epilog=f"examples:\n{EXAMPLES}",
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = made.add_argument
+    several = {"action": "extend", "nargs": "*", "default": None}
+    add(
+        "--folds", metavar="N", help="the folds of a task: N, or TASK=N for one of several", action="append", default=[]
+    )
+    add("--installed", metavar="TASK", help="tasks that are there (else: all, and `create` creates all)", **several)  # type: ignore[arg-type]
+    add("--missing", metavar="TASK", help="tasks that are not there", **several)  # type: ignore[arg-type]
+    add("--dataset", metavar="TASK=DATASET", help="the dataset that a task is made of", action="append", default=[])
+    add(
+        "--model",
+        metavar="PROJECT:TASK[=TASK,...]",
+        help="a model that a project holds, the oldest first, and the tasks that it has predicted (else: every one)",
+        action="append",
+        default=[],
+    )
+    add("--study", metavar="NAME", help="a study that hpo.storage holds", action="append", default=[])
+    return made
+
+
+def _knowledge(given: Namespace) -> Knowledge:
+    """What the options say. Raises ValueError for one that can't be read."""
+    from compiler.frontends.mml.planner import Knowledge
+
+    folds: dict[str, int] = {}
+    for text in given.folds:
+        task, _, number = text.rpartition("=")
+        if not number.isdecimal() or int(number) < 1:
+            raise ValueError(f'--folds takes N or TASK=N with an integer of 1 or more, not "{text}"')
+        folds[task] = int(number)
+    installed = None if given.installed is None else list(_names(given.installed))
+    return Knowledge(
+        installed=installed,
+        missing=_names(given.missing or ()),
+        folds=folds,
+        datasets=dict(_pairs(given.dataset)),
+        models=[_model(text) for text in given.model],
+        studies=given.study,
+    )
+
+
+def _names(texts: Iterable[str]) -> Iterable[str]:
+    return (name for text in texts for name in text.split(",") if name)
+
+
+def _pairs(texts: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for text in texts:
+        task, _, dataset = text.partition("=")
+        if not task or not dataset:
+            raise ValueError(f'--dataset takes TASK=DATASET, not "{text}"')
+        yield task, dataset
+
+
+def _model(text: str) -> Model:
+    from compiler.frontends.mml.planner import Model
+
+    project, _, rest = text.partition(":")
+    task, says, predicted = rest.partition("=")
+    if not project or not task:
+        raise ValueError(f'--model takes PROJECT:TASK or PROJECT:TASK=TASK,..., not "{text}"')
+    return Model(project, task, tuple(_names([predicted])) if says else None)
+
+
+def _plan(command: list[str], knowledge: Knowledge) -> int:
+    from compiler.frontends.mml import commandlines, composing, planner
+
+    try:
+        words = commandlines.split(command[0]) if len(command) == 1 else command
+    except commandlines.CommandError as error:
+        return _failed([(str(error), error.help)])
+    line, errors = commandlines.read(commandlines.arguments_of(words) or words)
+    if errors:
+        return _failed([(str(error), error.help) for error in errors])
+    try:
+        config, choices = composing.compose(composing.built_in(composing.plugins()), line.overrides)
+    except composing.ComposeError as error:
+        return _failed([(str(error), error.help)])
+    found = planner.plan(config, choices, knowledge)
+    for index, step in enumerate(found.steps):
+        print(index, step)
+    return _failed([(refusal.message, refusal.help) for refusal in found.refusals])
+
+
+def _failed(found: list[tuple[str, str | None]]) -> int:
+    for message, advice in found:
+        print(f"error: {message}" + (f"\n  help: {advice}" if advice else ""), file=sys.stderr)
+    return 1 if found else 0
