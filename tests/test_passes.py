@@ -684,7 +684,8 @@ pipelines: {one: {on: [push], env: {B: pipeline, C: pipeline}, jobs: [a]}}
         ("{one: {on: [push], jobs: [gone]}}", ["unknown-job"]),
         ("{one: {on: [push], jobs: [a, {a: {run: y}}]}}", ["duplicate-name"]),
         ("{one: {on: [push], jobs: [{b: {run: y}}, {b: {run: z}}]}}", ["duplicate-name"]),
-        ("{one: {on: [push], jobs: [a, {b: {run: y, needs: [a]}}]}}", ["unknown-job"]),
+        ("{one: {on: [push], jobs: [a, {b: {run: y, needs: [a]}}]}}", []),
+        ("{one: {on: [push], jobs: [{b: {run: y, needs: [gone]}}]}}", ["unknown-job"]),
         ("{one: {on: [push], jobs: [a], concurrency: {group: '{{ parameters.gone }}'}}}", ["unknown-parameter"]),
         ("{one: {on: [push], jobs: [a], concurrency: {group: '{{ matrix.n }}'}}}", ["unknown-axis"]),
         ("{one: {on: [push], jobs: [a], concurrency: {group: '{{ git.branch }}-{{ parameters.n }}'}}}", []),
@@ -703,6 +704,46 @@ def test_pipelines(lowered: Bench, pipelines: str, codes: list[str]) -> None:
         f"parameters: {{n: {{type: int, default: 1, maximum: 3}}}}\njobs: {{a: {{run: x}}}}\npipelines: {pipelines}"
     )
     assert sorted(code for code in found.codes() if code != "unused") == sorted(codes)
+
+
+POOL = """
+environments: {app: {build: {context: .}}}
+datasets: {d: {path: data, produced_by: fetch}}
+jobs:
+  fetch: {run: x}
+  train: {run: x, datasets: [d], outputs: ['model/{{ matrix.f }}'], matrix: {f: [1, 2]}}
+  join: {run: x, needs: [train], outputs: [whole]}
+  other: {run: x, outputs: [report]}
+  serve: {run: x, environment: app}
+"""
+
+
+@pytest.mark.parametrize(
+    ("jobs", "names", "codes"),
+    [
+        ("{b: {run: y, needs: [other]}}", ["b", "other"], []),
+        ("{b: {run: y, inputs: [whole]}}", ["b", "fetch", "train", "join"], []),
+        ("{b: {run: y, datasets: [d]}}", ["b", "fetch"], []),
+        ("{b: {run: y, environment: app}}", ["b", "build-app"], []),
+        ("{b: {run: y, needs: [build-app]}}", ["b", "build-app"], []),
+        ("{b: {run: y, environment: app, needs: [serve]}}", ["b", "serve", "build-app"], []),
+        ("{b: {run: y, needs: [{job: train, legs: {f: 2}}]}}", ["b", "fetch", "train"], []),
+        ("{b: {run: y, needs: [{job: train, legs: {f: 3}}]}}", ["b", "fetch", "train"], ["bad-legs"]),
+        # A path that one of the pipeline's own jobs writes is that job's.
+        ("{b: {run: y, outputs: [report]}, c: {run: z, inputs: [report]}}", ["b", "c"], []),
+        ("{b: {run: y, outputs: [report], needs: [other]}}", ["b", "other"], ["two-producers"]),
+        ("{b: {run: y, outputs: [report/x], needs: [other]}}", ["b", "other"], ["nested-output"]),
+        # A name stands for one job in a pipeline.
+        ("{fetch: {run: y}, b: {run: y, needs: [fetch]}}", ["fetch", "b"], []),
+        ("{fetch: {run: y}, b: {run: y, needs: [train]}}", ["fetch", "b", "train"], ["duplicate-name", "two-producers"]),
+    ],
+)
+def test_a_pipelines_own_jobs_may_need_those_of_the_pool(
+    lowered: Bench, jobs: str, names: list[str], codes: list[str]
+) -> None:
+    found = lowered(POOL + f"pipelines: {{one: {{jobs: {jobs}}}}}")
+    assert found.names("one") == names
+    assert sorted(code for code in found.codes() if code != "unused") == codes
 
 
 # -------------------------------------------------------------------------------------------------------------- the rest

@@ -54,6 +54,15 @@ def over_groups(project: Project, change: Callable[[tuple[Job, ...]], tuple[Job,
     return _over_group(project, change).replace(pipelines=pipelines)
 
 
+def over_pool(project: Project, change: Callable[[tuple[Job, ...], tuple[Job, ...]], tuple[Job, ...]]) -> Project:
+    """The same for changes that look at other jobs: a pipeline's own jobs may need those of the pool, which stand in the
+    second argument as the change has left them. (The pool's can't need a pipeline's.)"""
+    project = _over_group(project, lambda jobs: change(jobs, ()))
+    pool = project.jobs
+    pipelines = tuple(_over_group(pipeline, lambda jobs: change(jobs, pool)) for pipeline in project.pipelines)
+    return project.replace(pipelines=pipelines)
+
+
 def _over_group(group: Group, change: Callable[[tuple[Job, ...]], tuple[Job, ...]]) -> Group:
     jobs = change(group.jobs) if group.jobs else group.jobs
     return group if jobs is group.jobs else group.replace(jobs=jobs)

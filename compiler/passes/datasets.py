@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler import codes
 from compiler.ir import Artifact, ChangedFiles, Dataset, Input, Job, Need, Project
-from compiler.passes.context import Context, labels, over_groups
+from compiler.passes.context import Context, labels, over_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,15 +19,16 @@ def lower_datasets(project: Project, context: Context) -> Project:
             context.sink.report(codes.UNUSED, f'no job reads the dataset "{dataset.name}"', dataset.origin)
         _check_checksum(dataset, context)
 
-    def change(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-        present = {job.name for job in jobs}
+    def change(jobs: tuple[Job, ...], pool: tuple[Job, ...]) -> tuple[Job, ...]:
+        own = {job.name for job in jobs}
+        present = own.union(job.name for job in pool)
         produced: dict[str, list[Dataset]] = {}
         for dataset in project.datasets:
-            if dataset.produced_by in present:
+            if dataset.produced_by in own:
                 produced.setdefault(str(dataset.produced_by), []).append(dataset)
         return tuple(_reading(_producing(job, produced.get(job.name, [])), datasets, present, context) for job in jobs)
 
-    return over_groups(project, change)
+    return over_pool(project, change)
 
 
 def _all_used(project: Project) -> set[str]:

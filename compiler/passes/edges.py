@@ -9,7 +9,7 @@ from __future__ import annotations
 from compiler import codes
 from compiler.ir import Artifact, Job, Need, Project, Ref
 from compiler.matrix import label, legs, matching
-from compiler.passes.context import Context, hole, labels, named, over_groups
+from compiler.passes.context import Context, hole, labels, named, over_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,17 +31,46 @@ class _Folder:
 
 
 def resolve_edges(project: Project, context: Context) -> Project:
-    return over_groups(project, lambda jobs: _resolved(jobs, context))
+    return over_pool(project, lambda jobs, pool: _resolved(jobs, pool, context))
 
 
-def _resolved(jobs: tuple[Job, ...], context: Context) -> tuple[Job, ...]:
+def check_outputs(jobs: tuple[Job, ...], context: Context) -> _Folder:
+    """Report outputs of one path, or one inside of the other; gives the tree of them all."""
     root = _Folder()
     for job in jobs:
         for output in job.outputs:
             if isinstance(output, Artifact):
                 _claim(root, job, output, context)
     _check_nesting(root, context)
+    return root
+
+
+def _resolved(jobs: tuple[Job, ...], pool: tuple[Job, ...], context: Context) -> tuple[Job, ...]:
+    root = check_outputs(jobs, context)
+    if pool and any(job.inputs for job in jobs):
+        _offer(root, pool, {job.name for job in jobs})
     return tuple(_with_edges(job, root, context) if job.inputs else job for job in jobs)
+
+
+def _offer(root: _Folder, pool: tuple[Job, ...], own: set[str]) -> None:
+    """What jobs of the pool write, where none of the pipeline's own does: they may turn out not to be of this pipeline."""
+    for job in pool:
+        if job.name in own:
+            continue
+        for output in job.outputs:
+            for leg in legs(job.matrix) if isinstance(output, Artifact) else ():
+                assert isinstance(output, Artifact)
+                _offer_one(root, _path(output, leg), (job, output, leg))
+
+
+def _offer_one(root: _Folder, path: str, writer: tuple[Job, Artifact, Leg]) -> None:
+    at = root
+    for segment in path.split("/"):
+        if at.writer is not None:
+            return
+        at = at.folders.setdefault(segment, _Folder())
+    if at.writer is None and not at.folders:
+        at.writer = writer
 
 
 def concrete(path: Text, leg: Leg) -> str:

@@ -24,7 +24,7 @@ from compiler.ir import (
     Project,
     Ref,
 )
-from compiler.passes.context import Context, labels, over_groups
+from compiler.passes.context import Context, labels, over_groups, over_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def create_builds(project: Project, context: Context) -> Project:
         if environment.name and environment.build is not None
     }
     project = over_groups(project, lambda jobs: tuple(_ahead(job, project, context) for job in jobs))
+    jobs = _with_builds(project.jobs, (), built, (*_of_services(project), *_of_models(project)), context)
     pipelines = tuple(
-        pipeline.replace(jobs=_with_builds(pipeline.jobs, built, (), context)) if pipeline.jobs else pipeline
+        pipeline.replace(jobs=_with_builds(pipeline.jobs, jobs, built, (), context)) if pipeline.jobs else pipeline
         for pipeline in project.pipelines
     )
-    jobs = _with_builds(project.jobs, built, (*_of_services(project), *_of_models(project)), context)
     groups = (jobs, *(pipeline.jobs for pipeline in pipelines))
     have = {name for group in groups for name in builders(group)}
     have |= {job.environment for group in groups for job in group if isinstance(job.environment, str)}
@@ -114,7 +114,11 @@ def _check_publish(environment: Environment, context: Context) -> None:
 
 
 def _with_builds(
-    jobs: tuple[Job, ...], built: dict[str, Environment], more: tuple[Environment | str, ...], context: Context
+    jobs: tuple[Job, ...],
+    pool: tuple[Job, ...],
+    built: dict[str, Environment],
+    more: tuple[Environment | str, ...],
+    context: Context,
 ) -> tuple[Job, ...]:
     jobs = tuple(_filled(job, built, context) for job in jobs)
     wanted: list[Environment | str] = [
@@ -125,7 +129,7 @@ def _with_builds(
     wanted.extend(job.action.image for job in jobs if isinstance(job.action, Deploy) and job.action.image)
     wanted.extend(need.job[6:] for job in jobs for need in job.needs if need.job.startswith("build-"))
     taken = {job.name: job for job in jobs}
-    have = builders(jobs)
+    have = builders((*jobs, *pool))
     builds: dict[str, Job] = {}
     for named in (*wanted, *more):
         environment = built.get(named) if isinstance(named, str) else named
@@ -200,11 +204,11 @@ def _of_models(project: Project) -> tuple[str, ...]:
 def resolve_environments(project: Project, context: Context) -> Project:
     known = {environment.name: environment for environment in project.environments if environment.name}
 
-    def resolve(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-        built_by = builders(jobs)
+    def resolve(jobs: tuple[Job, ...], pool: tuple[Job, ...]) -> tuple[Job, ...]:
+        built_by = builders((*jobs, *pool))
         return tuple(_resolved(job, known, built_by, context) for job in jobs)
 
-    return over_groups(project, resolve)
+    return over_pool(project, resolve)
 
 
 def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str], context: Context) -> Job:
@@ -317,10 +321,12 @@ def _build_job(environment: Environment) -> Job:
 def place_unused_builds(project: Project, context: Context) -> Project:
     """An image that is only published is built after all other jobs that nobody waits for."""
 
+    elsewhere = {need.job for pipeline in project.pipelines for job in pipeline.jobs for need in job.needs}
+
     def place(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
         if not any(isinstance(job.action, BuildImage) for job in jobs):
             return jobs
-        needed = {need.job for job in jobs for need in job.needs}
+        needed = elsewhere.union(need.job for job in jobs for need in job.needs)
         last = [job.name for job in jobs if job.name not in needed and not isinstance(job.action, BuildImage)]
         return tuple(_after(job, last) if _is_loose_build(job, needed) else job for job in jobs)
 

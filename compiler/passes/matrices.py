@@ -5,13 +5,13 @@ from __future__ import annotations
 from compiler import codes
 from compiler.ir import NOTHING, Job, Matrix, Need, Project
 from compiler.matrix import MOST_LEGS, axes, legs, most_legs
-from compiler.passes.context import Context, over_groups
+from compiler.passes.context import Context, over_pool
 
 
 def check_matrices(project: Project, context: Context) -> Project:
-    def check(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+    def check(jobs: tuple[Job, ...], pool: tuple[Job, ...]) -> tuple[Job, ...]:
         jobs = tuple(_bounded(job, job.matrix, context) if job.matrix is not None else job for job in jobs)
-        by_name = {job.name: job for job in jobs}
+        by_name = {job.name: job for job in (*pool, *jobs)}
         for job in jobs:
             if job.matrix is not None:
                 _check_legs(job, context)
@@ -20,7 +20,7 @@ def check_matrices(project: Project, context: Context) -> Project:
                     _check_need(job, need, by_name[need.job], context)
         return jobs
 
-    return over_groups(project, check)
+    return over_pool(project, check)
 
 
 def _bounded(job: Job, matrix: Matrix, context: Context) -> Job:

@@ -24,6 +24,7 @@ from compiler.ir import (
 )
 from compiler.passes.context import Context, labels
 from compiler.passes.defaults import united
+from compiler.passes.edges import check_outputs
 from compiler.passes.gates import parameter_variable
 
 TYPE_CHECKING = False
@@ -41,8 +42,10 @@ def assemble_pipelines(project: Project, context: Context) -> Project:
     given = project.pipelines or (Pipeline(name=project.name),)
     pipelines = []
     for pipeline in given:
-        jobs = (*pipeline.jobs, *_picked(pipeline, pool, needs, context))
-        pipelines.append(_assembled(pipeline, jobs, project, context))
+        taken = _picked(pipeline, pool, needs, context)
+        if pipeline.jobs and taken:
+            check_outputs((*pipeline.jobs, *taken), context)  # they have not met before
+        pipelines.append(_assembled(pipeline, (*pipeline.jobs, *taken), project, context))
     _check_foreign(pipelines, context)
     _check_triggers(pipelines, context)
     _check_calls(pipelines, context)
@@ -51,14 +54,17 @@ def assemble_pipelines(project: Project, context: Context) -> Project:
 
 
 def _picked(pipeline: Pipeline, pool: dict[str, Job], needs: dict[str, list[str]], context: Context) -> tuple[Job, ...]:
-    """The jobs that a pipeline lists (all, when it lists none and has none of its own), with all that they need."""
-    if pipeline.members is NOTHING:
-        return NOTHING if pipeline.jobs else tuple(pool.values())
+    """The jobs that a pipeline lists (all, when it lists none and has none of its own), with all that they and its own
+    jobs need."""
+    if pipeline.members is NOTHING and not pipeline.jobs:
+        return tuple(pool.values())
     for name in pipeline.members:
         if name not in pool:
             what = "a job of this manifest"
             context.unknown(codes.UNKNOWN_JOB, what, name, pool, pipeline.origin, "jobs")
-    wanted = graph.reachable(needs, pipeline.members)
+    own = {job.name for job in pipeline.jobs}
+    asked = [need.job for job in pipeline.jobs for need in job.needs if need.job not in own]
+    wanted = graph.reachable(needs, (*pipeline.members, *asked))
     return tuple(job for name, job in pool.items() if name in wanted)
 
 

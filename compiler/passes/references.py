@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler import codes
 from compiler.ir import Artifact, BuildImage, Deploy, Environment, Job, Need, Node, Project, Publish, Ref, holes
 from compiler.matrix import axes
-from compiler.passes.context import Context, labels, over_groups
+from compiler.passes.context import Context, labels, over_pool
 from compiler.passes.environments import builders
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ PROJECT_FIELDS = ("name", "version")
 
 def check_references(project: Project, context: Context) -> Project:
     names = _Names(project)
-    project = over_groups(project, lambda jobs: _checked(jobs, names, context))
+    project = over_pool(project, lambda jobs, pool: _checked(jobs, pool, names, context))
     for environment in project.environments:
         _check_environment(environment, names, context)
     for service in project.services:
@@ -56,8 +56,8 @@ class _Names:
             self.parameters |= {parameter.name: parameter for parameter in pipeline.parameters}
 
 
-def _checked(jobs: tuple[Job, ...], names: _Names, context: Context) -> tuple[Job, ...]:
-    by_name = {job.name: job for job in jobs}
+def _checked(jobs: tuple[Job, ...], pool: tuple[Job, ...], names: _Names, context: Context) -> tuple[Job, ...]:
+    by_name = {job.name: job for job in (*pool, *jobs)}
     return tuple(_checked_job(job, by_name, names, context) for job in jobs)
 
 
@@ -65,7 +65,7 @@ def _checked_job(job: Job, by_name: Mapping[str, Job], names: _Names, context: C
     changes: dict[str, object] = {}
     needed = {need.job for need in job.needs}
     if len(needed) < len(job.needs) or not needed <= by_name.keys():
-        changes["needs"] = _known_needs(job, by_name, names, context)
+        changes["needs"] = _known_needs(job, by_name, context)
     for dataset in job.datasets:
         if dataset not in names.datasets:
             what = "a dataset of this manifest"
@@ -93,7 +93,7 @@ def _checked_job(job: Job, by_name: Mapping[str, Job], names: _Names, context: C
     return job.replace(**changes) if changes else job
 
 
-def _known_needs(job: Job, by_name: Mapping[str, Job], names: _Names, context: Context) -> tuple[Need, ...]:
+def _known_needs(job: Job, by_name: Mapping[str, Job], context: Context) -> tuple[Need, ...]:
     """A job's needs without those that are not there, each job once."""
     kept: dict[str, Need] = {}
     for need in job.needs:
@@ -104,10 +104,6 @@ def _known_needs(job: Job, by_name: Mapping[str, Job], names: _Names, context: C
             context.sink.report(codes.DUPLICATE_NAME, message, at, labels=first, help="say all of it in one need")
         elif need.job in by_name:
             kept[need.job] = need
-        elif need.job in names.jobs:
-            message = f'"{need.job}" is not among the pipeline\'s own jobs, which "{job.name}" is written with'
-            advice = f'move "{job.name}" to the manifest\'s `jobs`, and name it in the pipeline'
-            context.sink.report(codes.UNKNOWN_JOB, message, at, help=advice)
         else:
             context.unknown(codes.UNKNOWN_JOB, "a job of this manifest", need.job, by_name, at)
     return tuple(kept.values())
