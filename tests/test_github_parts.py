@@ -22,6 +22,7 @@ from compiler.ir import (
 )
 from compiler.yamlwriter import write
 from targets.github import parts
+from targets.github.limits import LIMITS
 from tests import github_pipelines as cases
 from tests.github_pipelines import PARAMETERS, PLAIN, emitted, found, job, need, project, read
 
@@ -145,9 +146,9 @@ def test_ten_thousand_jobs_stay_within_githubs_limits() -> None:
     documents, sink = emitted(given)
     assert not sink.failed
     assert [one.code.number for one in sink.diagnostics if one.code.number != "HR4002"] == ["HR4008"]
-    assert len(documents) - 1 <= parts.MOST_WORKFLOWS
+    assert len(documents) - 1 <= LIMITS["reusable workflows of a run"]
     for document in documents:
-        assert len(text_of(document, given).encode()) <= parts.FILE_BYTES
+        assert len(text_of(document, given).encode()) <= LIMITS["workflow file bytes"]
 
 
 def test_sizes_are_never_less_than_what_is_written() -> None:
@@ -160,7 +161,7 @@ def test_sizes_are_never_less_than_what_is_written() -> None:
 
 def test_decisions_and_images_cross_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "HEAD_BYTES", 0)
-    monkeypatch.setattr(parts, "FILE_BYTES", 2000)
+    monkeypatch.setitem(LIMITS, "workflow file bytes", 2000)
     image = Environment(name="api", image=(Ref(kind="images", name="api"),))
     given = project(
         job("build-api", action=BuildImage(build=Build(context="api"), environment="api")),
@@ -187,19 +188,19 @@ def test_decisions_and_images_cross_too(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_more_parts_than_one_run_may_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "HEAD_BYTES", 0)
-    monkeypatch.setattr(parts, "FILE_BYTES", 5000)
+    monkeypatch.setitem(LIMITS, "workflow file bytes", 5000)
     assert "HR4009" in found(project(*chain(200)))
 
 
 def test_a_job_that_no_file_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "HEAD_BYTES", 0)
-    monkeypatch.setattr(parts, "FILE_BYTES", 500)
+    monkeypatch.setitem(LIMITS, "workflow file bytes", 500)
     assert "HR4009" in found(project(*chain(2)))
 
 
 def test_parameters_reach_jobs_in_parts_through_their_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "HEAD_BYTES", 1000)
-    monkeypatch.setattr(parts, "FILE_BYTES", 5000)
+    monkeypatch.setitem(LIMITS, "workflow file bytes", 5000)
     hole = Ref(kind="parameters", name="lr")
     jobs = tuple(job(f"j{at}", action=Script(lines=("run ", hole)), environment=PLAIN) for at in range(20))
     made = files(project(*jobs, parameters=PARAMETERS))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compiler.ir import Artifact, Compare, Matrix, Not, Ref
 from targets.gitlab.jobs import matrix_data
-from targets.gitlab.plan import MOST_LEGS, MOST_NEEDS
+from targets.gitlab.limits import LIMITS
 from tests.gitlab_project import Emitted, emit, job, jobs_of, need
 
 FOLD = Ref(kind="matrix", name="fold")
@@ -176,7 +176,11 @@ def test_a_limit_deals_legs_to_resource_groups() -> None:
 def test_more_legs_than_a_matrix_takes_become_several_jobs() -> None:
     made = emit(job("sweep", matrix=folds(450)), job("end", needs=(need("sweep", artifacts=False),)))
     parts = [name for name in jobs_of(made.main) if name.startswith("sweep.")]
-    assert [len(legs_in(made[name]["parallel"]["matrix"])) for name in parts] == [MOST_LEGS, MOST_LEGS, 50]
+    assert [len(legs_in(made[name]["parallel"]["matrix"])) for name in parts] == [
+        LIMITS["matrix"],
+        LIMITS["matrix"],
+        50,
+    ]
 
 
 @pytest.mark.parametrize("count", [49, 50, 51, 120, 2600])
@@ -185,7 +189,7 @@ def test_no_job_needs_more_than_fifty(count: int) -> None:
     jobs = (job("train", matrix=folds(count), outputs=(output,)), job("one"), job("end", needs=("train", "one")))
     made = emit(*jobs)
     names = jobs_of(made.main)
-    assert all(count_needs(made, name) <= MOST_NEEDS for name in names)
+    assert all(count_needs(made, name) <= LIMITS["needs"] for name in names)
     joins = [name for name in names if "join" in name]
     assert bool(joins) == (count > 49)
     reached = set()

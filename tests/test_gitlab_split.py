@@ -8,7 +8,7 @@ import pytest
 
 from compiler import graph
 from compiler.ir import Artifact, Compare, Job, Matrix, OnCall, Parameter, Pipeline, Ref
-from targets.gitlab import LIMITS, output
+from targets.gitlab import LIMITS
 from targets.gitlab.sizes import size
 from tests.gitlab_project import Emitted, at, emit, job, jobs_of, project, resolved
 from tests.test_gitlab_plan import needs_of
@@ -19,7 +19,7 @@ ON_PUSH = Compare(subject="event", operator="==", values=("push",))
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of a size that a few jobs fill."""
-    monkeypatch.setattr(output, "LARGEST", 30_000)
+    monkeypatch.setitem(LIMITS, "yaml", 30_000)
 
 
 def chain(count: int, **fields: Any) -> list[Job]:

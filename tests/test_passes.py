@@ -735,7 +735,11 @@ jobs:
         ("{b: {run: y, outputs: [report/x], needs: [other]}}", ["b", "other"], ["nested-output"]),
         # A name stands for one job in a pipeline.
         ("{fetch: {run: y}, b: {run: y, needs: [fetch]}}", ["fetch", "b"], []),
-        ("{fetch: {run: y}, b: {run: y, needs: [train]}}", ["fetch", "b", "train"], ["duplicate-name", "two-producers"]),
+        (
+            "{fetch: {run: y}, b: {run: y, needs: [train]}}",
+            ["fetch", "b", "train"],
+            ["duplicate-name", "two-producers"],
+        ),
     ],
 )
 def test_a_pipelines_own_jobs_may_need_those_of_the_pool(

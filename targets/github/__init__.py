@@ -10,6 +10,7 @@ from compiler import graph
 from compiler.ir import Call, OnPipeline
 from compiler.target import Document
 from targets import names
+from targets.github.limits import LIMITS
 from targets.github.support import SUPPORT
 from targets.prebuilt import without
 
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 NAME = "github"
 TITLE = "GitHub Actions"
 OPTIONS = frozenset(("container", "default_branch"))
-LIMITS = {
-    "workflow file bytes": 500_000,
-    "legs of a matrix": 256,
-    "inputs of a run by hand": 25,
-    "reusable workflows of a run": 50,
-    "levels of reusable workflows": 10,
-}
 FOLDER = ".github/workflows"
 # Keys that hold a safety rule: rights, guards against forks, pinned actions, machines that forks must not reach.
 _OF_A_JOB = ("permissions", "if", "steps", "runs-on", "secrets", "uses")

@@ -13,6 +13,7 @@ from compiler.matrix import axes, legs
 from compiler.yamlwriter import Block, Remark
 from targets import commands, runners
 from targets.github import codes, conditions, deploys, expressions, images, steps
+from targets.github.limits import LIMITS
 from targets.legs import only
 
 TYPE_CHECKING = False
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from compiler.ir import Condition, Text
     from targets.github.workflow import Workflow
 
-LONGEST_HOSTED_MINUTES = 6 * 60
-LONGEST_SELF_HOSTED_MINUTES = 5 * 24 * 60
 SET_UP_MINUTES = 10  # beside the attempts of a job that counts its own time
 SCOPES = frozenset(
     (
@@ -242,7 +241,7 @@ def _minutes(workflow: Workflow, job: Job, self_hosted: bool) -> int:
     minutes = -(-seconds * steps.attempts(job) // 60)
     if steps.is_wrapped(job):
         minutes += SET_UP_MINUTES
-    longest = LONGEST_SELF_HOSTED_MINUTES if self_hosted else LONGEST_HOSTED_MINUTES
+    longest = LIMITS["minutes of a self-hosted job"] if self_hosted else LIMITS["minutes of a hosted job"]
     if minutes > longest:
         workflow.sink.report(
             codes.TOO_LONG,

@@ -14,6 +14,7 @@ from compiler.yamlwriter import PlainKey
 from targets import runtime
 from targets.commands import script_variable, variable
 from targets.github import conditions, expressions, jobs, steps, triggers
+from targets.github.limits import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     from compiler.ir import Pipeline
     from targets.github.workflow import Workflow
 
-FILE_BYTES = 500_000  # https://docs.github.com/en/actions/reference/limits
 HEAD_BYTES = 20_000  # kept for what is not a job
-MOST_WORKFLOWS = 50  # reusable workflows that one run calls, all levels together
 SHELL = {"run": {"shell": "sh -eu {0}"}}
 _SECRET = Pattern(r"secrets\.([A-Za-z_][A-Za-z0-9_]*)")
 _RANK = {"none": 0, "read": 1, "write": 2}
@@ -64,10 +63,11 @@ def emit(
         secrets = secrets_in(everything)
     workflows = sum({id(one): one.workflows + 1 for one in (*called, *parts)}.values())
     workflows += sum(callees[pipeline.name].workflows + 1 for pipeline in after)
-    if workflows > MOST_WORKFLOWS:
+    most = LIMITS["reusable workflows of a run"]
+    if workflows > most:
         workflow.sink.report(
             core.LIMIT,
-            f'"{workflow.pipeline.name}" becomes {workflows} workflows that one run calls, GitHub takes {MOST_WORKFLOWS}',
+            f'"{workflow.pipeline.name}" becomes {workflows} workflows that one run calls, GitHub takes {LIMITS["reusable workflows of a run"]}',
             workflow.pipeline.origin,
             help="make several pipelines of it, or fewer jobs with a matrix",
         )
@@ -246,7 +246,7 @@ def _size(text: str, made: Any) -> int:
 
 def _room(workflow: Workflow) -> int:
     """What a file holds beside its head, its inputs and outputs, and the support scripts."""
-    return FILE_BYTES - HEAD_BYTES - sum(size(runtime.compact(name)) for name in workflow.scripts)
+    return LIMITS["workflow file bytes"] - HEAD_BYTES - sum(size(runtime.compact(name)) for name in workflow.scripts)
 
 
 def _split(
@@ -263,7 +263,9 @@ def _split(
     if measures[largest].size > room:
         job = workflow.by_name[largest]
         own = measures[largest].size
-        message = f'"{job.name}" alone makes {own} bytes, a workflow file on GitHub holds {FILE_BYTES}'
+        message = (
+            f'"{job.name}" alone makes {own} bytes, a workflow file on GitHub holds {LIMITS["workflow file bytes"]}'
+        )
         workflow.sink.report(core.LIMIT, message, job.origin)
         return [(workflow.file, _document(workflow, follow))], [], follow
     bodies, earlier = _bodies(workflow, order, made, measures, callees)
@@ -343,7 +345,7 @@ def _bodies(
         if all(_fits(body, room - size(outputs.get(at, {}))) for at, body in enumerate(bodies, 1)):
             break
     else:
-        message = f'"{workflow.pipeline.name}" has jobs with too many needs to be cut into files of {FILE_BYTES} bytes'
+        message = f'"{workflow.pipeline.name}" has jobs with too many needs to be cut into files of {LIMITS["workflow file bytes"]} bytes'
         workflow.sink.report(core.LIMIT, message, workflow.pipeline.origin)
     return bodies, partition.parts_needed(groups, needs)
 

@@ -16,6 +16,7 @@ from compiler.ir import (
     Ref,
 )
 from targets.github import codes, expressions
+from targets.github.limits import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from compiler.ir import Parameter
     from targets.github.workflow import Workflow
 
-MOST_INPUTS = 25  # of workflow_dispatch
 SHORTEST_INTERVAL_MINUTES = 5
 DEFAULT_BRANCH = "main"
 ALL_TAGS = "**"
@@ -162,11 +162,11 @@ def _check_density(workflow: Workflow, schedule: OnSchedule) -> None:
 
 def _manual(workflow: Workflow) -> dict[str, Any]:
     parameters = workflow.pipeline.parameters
-    if len(parameters) > MOST_INPUTS:
+    if len(parameters) > LIMITS["inputs of a run by hand"]:
         workflow.sink.report(
             core.PARAMETER_LIMIT,
-            f'"{workflow.pipeline.name}" has {len(parameters)} parameters, a run by hand on GitHub takes {MOST_INPUTS}',
-            parameters[MOST_INPUTS].origin or workflow.pipeline.origin,
+            f'"{workflow.pipeline.name}" has {len(parameters)} parameters, a run by hand on GitHub takes {LIMITS["inputs of a run by hand"]}',
+            parameters[LIMITS["inputs of a run by hand"]].origin or workflow.pipeline.origin,
             help="leave `manual` out of the pipeline's `on`, or give several values one parameter",
         )
     for parameter in parameters:

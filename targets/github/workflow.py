@@ -24,6 +24,7 @@ from compiler.matrix import axes, label, legs
 from targets import commands, names, runners
 from targets.github import codes, expressions
 from targets.github.conditions import Facts
+from targets.github.limits import LIMITS
 from targets.legs import chunk, expand, only
 
 TYPE_CHECKING = False
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 HOSTED = {"linux/amd64": "ubuntu-24.04", "linux/arm64": "ubuntu-24.04-arm"}
 RUNNER_KEYS = ("labels", "group")
 HOSTED_PREFIXES = ("ubuntu-", "windows-", "macos-")
-LEGS_PER_MATRIX = 256  # https://docs.github.com/en/actions/reference/limits
-LONGEST_ID = 99  # characters: "less than 100", GitHub's own parser says
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _PLAIN_AXIS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -95,7 +94,7 @@ class Workflow:
         self.stores = {store.name: store for store in project.stores}
         self.identities = {identity.name: identity for identity in project.identities}
         expanded, leg_members = expand(pipeline.jobs)
-        self.jobs, chunk_members = chunk(expanded, LEGS_PER_MATRIX)
+        self.jobs, chunk_members = chunk(expanded, LIMITS["legs of a matrix"])
         self._check_parallel(expanded, chunk_members)
         self.by_name = {job.name: job for job in self.jobs}
         self.original = {
@@ -106,8 +105,10 @@ class Workflow:
         }
         self.members = {name: tuple(p for m in whole for p in chunk_members[m]) for name, whole in leg_members.items()}
         self.whole = {job.name: job for job in pipeline.jobs}  # as the pipeline has them
-        self.ids = names.unique((job.name for job in self.jobs), legal_id, LONGEST_ID, key=str.lower)
-        self.artifact_ids = names.unique((job.name for job in pipeline.jobs), legal_id, LONGEST_ID, key=str.lower)
+        self.ids = names.unique((job.name for job in self.jobs), legal_id, LIMITS["characters of an id"], key=str.lower)
+        self.artifact_ids = names.unique(
+            (job.name for job in pipeline.jobs), legal_id, LIMITS["characters of an id"], key=str.lower
+        )
         self.order = graph.order({job.name: [need.job for need in job.needs] for job in self.jobs})
         self.legs = {job.name: Legs(job) for job in pipeline.jobs if job.matrix is not None}
         self.schedules = [_posix(trigger) for trigger in pipeline.triggers if isinstance(trigger, OnSchedule)]
@@ -145,7 +146,7 @@ class Workflow:
         for job in jobs:
             limit = job.matrix.max_parallel if job.matrix is not None else None
             if limit is not None and len(parts[job.name]) > limit:
-                message = f'"{job.name}" has {len(legs(job.matrix))} legs, GitHub takes {LEGS_PER_MATRIX} in a matrix'
+                message = f'"{job.name}" has {len(legs(job.matrix))} legs, GitHub takes {LIMITS["legs of a matrix"]} in a matrix'
                 advice = f"several matrices together can't hold to {limit} at once: say {len(parts[job.name])} or more"
                 self.sink.report(codes.FEW_PARALLEL, message, job.origin, field="matrix", help=advice)
 

@@ -5,6 +5,7 @@ https://docs.gitlab.com/ci/yaml/
 
 from __future__ import annotations
 
+from targets.gitlab.limits import LIMITS
 from targets.gitlab.support import SUPPORT
 
 TYPE_CHECKING = False
@@ -19,16 +20,6 @@ if TYPE_CHECKING:
 NAME = "gitlab"
 TITLE = "GitLab CI"
 OPTIONS = frozenset(("deploy_image",))
-# https://docs.gitlab.com/administration/instance_limits/
-LIMITS = {
-    "name": 255,  # characters of a job's name
-    "needs": 50,
-    "matrix": 200,  # legs of one job
-    "inputs": 20,
-    "globs": 50,  # patterns of one rule
-    "yaml": 2_000_000,  # bytes of a file as GitLab holds it in memory
-    "nesting": 2,  # levels of child pipelines
-}
 
 
 def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:

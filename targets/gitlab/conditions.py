@@ -11,6 +11,7 @@ import re
 
 from compiler.condition import conjoin, disjoin, glob_regex
 from compiler.ir import And, Changed, Compare, Matches, Node, Not, Or, Truth
+from targets.gitlab.limits import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     Decided: TypeAlias = "Condition | bool"
 
-MOST_GLOBS = 50  # https://docs.gitlab.com/ci/yaml/#ruleschanges
 NATIVE_EVENTS = {
     "push": ("push",),
     "change_request": ("merge_request_event",),
@@ -314,8 +314,8 @@ def path_patterns(globs: tuple[str, ...]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for glob in globs:
         found.update(dict.fromkeys(_patterns(glob)))
-    if len(found) > MOST_GLOBS:
-        raise ConditionError("globs", f"{len(found)} patterns stand in one rule, GitLab takes {MOST_GLOBS}")
+    if len(found) > LIMITS["globs"]:
+        raise ConditionError("globs", f"{len(found)} patterns stand in one rule, GitLab takes {LIMITS['globs']}")
     return tuple(found)
 
 
@@ -337,6 +337,6 @@ def _patterns(glob: str) -> list[str]:
         else:
             made = [text + _ESCAPES.get(glob[at], glob[at]) for text in made]
             at += 1
-        if len(made) > MOST_GLOBS:
-            raise ConditionError("globs", f'"{glob}" becomes more patterns than a rule takes ({MOST_GLOBS})')
+        if len(made) > LIMITS["globs"]:
+            raise ConditionError("globs", f'"{glob}" becomes more patterns than a rule takes ({LIMITS["globs"]})')
     return made

@@ -11,6 +11,7 @@ from targets.gitlab import codes, triggers
 from targets.gitlab.conditions import ConditionError
 from targets.gitlab.files import File, Notes, child_path, child_trigger
 from targets.gitlab.jobs import DEFAULT_TIMEOUT, job_data
+from targets.gitlab.limits import LIMITS
 from targets.gitlab.plan import Unit, fresh, plan
 from targets.gitlab.sizes import size
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from targets.gitlab.triggers import Clause
 
 MAIN = ".gitlab-ci.yml"
-DEEPEST = 2  # levels of child pipelines. https://docs.gitlab.com/ci/pipelines/downstream_pipelines/
-LARGEST = 2_000_000  # bytes of a file's YAML in memory, by targets.gitlab.sizes
 LIGHTEST = 400  # bytes; no job is smaller
 FORBIDDEN = (
     ("workflow",),
@@ -297,10 +296,10 @@ class Output:
         units = plan(pipeline, self.sink)
         body = Body(file)
         body.units = units
-        if len(units) * LIGHTEST < LARGEST:
+        if len(units) * LIGHTEST < LIMITS["yaml"]:
             for unit in units:
                 body.jobs[unit.name] = job_data(unit, file)
-            if size(body.data({})) <= LARGEST:
+            if size(body.data({})) <= LIMITS["yaml"]:
                 self._remember(body)
                 return body
         return self._split(pipeline, file, units, forward)
@@ -314,7 +313,7 @@ class Output:
         from targets.gitlab.split import Split
 
         project, settings = self.owners[pipeline.name]
-        made = Split(project, pipeline, settings, self.notes, units, LARGEST)
+        made = Split(project, pipeline, settings, self.notes, units, LIMITS["yaml"])
         body = Body(self._file(pipeline, child=file.is_child, starts=file.starts))
         if made.parts is None:
             return body
@@ -345,8 +344,8 @@ class Output:
                 if not isinstance(job.action, Call) or job.action.pipeline not in by_name:
                     continue
                 below = depth[name] + 1
-                if below > DEEPEST:
-                    message = f'"{job.name}" calls a pipeline at level {below}, GitLab nests {DEEPEST} levels'
+                if below > LIMITS["nesting"]:
+                    message = f'"{job.name}" calls a pipeline at level {below}, GitLab nests {LIMITS["nesting"]} levels'
                     self.sink.report(codes.NESTED_PIPELINES, message, job.origin)
                 elif below > depth[job.action.pipeline]:
                     depth[job.action.pipeline] = below

@@ -15,6 +15,7 @@ from compiler.ir import Artifact, ChangedFiles, Job, Pipeline, Ref, Script
 from compiler.matrix import label, legs, matching
 from targets import names
 from targets.commands import variable
+from targets.gitlab.limits import LIMITS
 from targets.gitlab.values import expanded
 
 TYPE_CHECKING = False
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from compiler.ir import Condition, Need, Text
     from compiler.matrix import Leg
 
-MOST_NEEDS = 50
-MOST_LEGS = 200
-LONGEST_NAME = 255
 JOIN_SECONDS = 600
 RESERVED = frozenset(
     [
@@ -115,7 +113,7 @@ def plan(pipeline: Pipeline, sink: Sink) -> list[Unit]:
         for unit in members[job.name]:
             unit.condition = holds[job.name]
             unit.edges = _edges(unit, needs, by_name, members)
-            if sum(edge.count for edge in unit.edges) > MOST_NEEDS:
+            if sum(edge.count for edge in unit.edges) > LIMITS["needs"]:
                 made.extend(joins.reduce(unit))
             made.append(unit)
     return made
@@ -154,7 +152,7 @@ def _groups(
         grouped.setdefault((key, slot), []).append(leg)
     found: list[tuple[Leg, tuple[Leg, ...], int | None]] = []
     for (key, slot), group in grouped.items():
-        pieces = [group[at : at + MOST_LEGS] for at in range(0, len(group), MOST_LEGS)]
+        pieces = [group[at : at + LIMITS["matrix"]] for at in range(0, len(group), LIMITS["matrix"])]
         named = key if slots is None and len(pieces) == 1 else ()
         found.extend((named, tuple(piece), slot) for piece in pieces)
     return found
@@ -176,14 +174,14 @@ def _must_be_alone(job: Job, all_legs: tuple[Leg, ...]) -> bool:
     """Whether each leg is a job of its own: for values that GitLab would expand, or that a cache's key must know."""
     if any(_SAFE_VALUE.fullmatch(value) is None for leg in all_legs for _, value in leg):
         return True
-    if any(len(job.name) + sum(len(value) + 2 for _, value in leg) + 4 > LONGEST_NAME for leg in all_legs):
+    if any(len(job.name) + sum(len(value) + 2 for _, value in leg) + 4 > LIMITS["name"] for leg in all_legs):
         return True
     return job.cache is not None and job.cache.enabled
 
 
 def _rename(members: dict[str, list[Unit]], sink: Sink) -> None:
     units = [unit for group in members.values() for unit in group]
-    made = names.unique((unit.name for unit in units), _legal, LONGEST_NAME)
+    made = names.unique((unit.name for unit in units), _legal, LIMITS["name"])
     for unit in units:
         if made[unit.name] != unit.name:
             sink.report(codes.RENAMED, f'"{unit.name}" is called "{made[unit.name]}" on GitLab', unit.job.origin)
@@ -192,10 +190,10 @@ def _rename(members: dict[str, list[Unit]], sink: Sink) -> None:
 
 def fresh(wanted: str, taken: set[str]) -> str:
     """A name for a job that the compiler adds; it is taken from then on."""
-    name, number = wanted[: LONGEST_NAME - 8], 1
+    name, number = wanted[: LIMITS["name"] - 8], 1
     while name in taken:
         number += 1
-        name = f"{wanted[: LONGEST_NAME - 8]}-{number}"
+        name = f"{wanted[: LIMITS['name'] - 8]}-{number}"
     taken.add(name)
     return name
 
@@ -266,7 +264,7 @@ class _Joins:
         """Put joins between a unit and its needs; gives the new ones, each after what it needs."""
         new: list[Unit] = []
         edges = unit.edges
-        while sum(edge.count for edge in edges) > MOST_NEEDS:
+        while sum(edge.count for edge in edges) > LIMITS["needs"]:
             edges = self._shorter(unit, edges, new)
         unit.edges = edges
         return new
@@ -274,19 +272,19 @@ class _Joins:
     def _shorter(self, unit: Unit, edges: list[Edge], new: list[Unit]) -> list[Edge]:
         """One level of joins less: the largest needs first, so that as much as can stays direct."""
         atoms = [Edge(edge.unit, (leg,), edge.artifacts, edge.optional) for edge in edges for leg in edge.covered]
-        spare = MOST_NEEDS
+        spare = LIMITS["needs"]
         while True:
             # `spare` needs stay direct, the others are joined in groups of 50.
             joined = len(atoms) - spare
-            if joined <= 0 or spare + -(-joined // MOST_NEEDS) <= MOST_NEEDS or spare == 0:
+            if joined <= 0 or spare + -(-joined // LIMITS["needs"]) <= LIMITS["needs"] or spare == 0:
                 break
             spare -= 1
         ordered = sorted(range(len(edges)), key=lambda at: (-edges[at].count, at))
         queue = [atom for at in ordered for atom in atoms if atom.unit is edges[at].unit]
         grouped, direct = queue[: len(queue) - spare], queue[len(queue) - spare :]
         shorter = []
-        for at in range(0, len(grouped), MOST_NEEDS):
-            group = grouped[at : at + MOST_NEEDS]
+        for at in range(0, len(grouped), LIMITS["needs"]):
+            group = grouped[at : at + LIMITS["needs"]]
             join = self._join(unit, _merged(group), new)
             shorter.append(
                 Edge(join, None, any(edge.artifacts for edge in group), all(edge.optional for edge in group))

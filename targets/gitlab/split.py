@@ -20,7 +20,8 @@ from targets.gitlab import codes
 from targets.gitlab.conditions import ConditionError
 from targets.gitlab.files import File, Notes, child_path, child_trigger
 from targets.gitlab.jobs import job_data, needs_of, rule_list
-from targets.gitlab.plan import MOST_NEEDS, Edge, Unit, fresh, handed_on
+from targets.gitlab.limits import LIMITS
+from targets.gitlab.plan import Edge, Unit, fresh, handed_on
 from targets.gitlab.sizes import size
 
 TYPE_CHECKING = False
@@ -164,7 +165,7 @@ class Split:
         for group in groups.values():
             batch: list[tuple[str, Edge]] = []
             for package, edge in group:
-                if batch and sum(one.count for _, one in batch) + edge.count > MOST_NEEDS:
+                if batch and sum(one.count for _, one in batch) + edge.count > LIMITS["needs"]:
                     self._keep(batch, part)
                     batch = []
                 batch.append((package, edge))
@@ -205,7 +206,7 @@ class Split:
         for number, part in enumerate(self.parts):
             data: dict[str, Any] = {}
             needed = part.needs
-            if len(needed) > MOST_NEEDS:
+            if len(needed) > LIMITS["needs"]:
                 # Each of the parts before waits for the one before it, so the last one stands for all.
                 needed = [number - 1]
             data["needs"] = [
@@ -268,9 +269,9 @@ def _packages(unit: Unit) -> list[tuple[str, Edge]]:
     """
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else f"_{ord(c):x}" for c in unit.name)
     found = []
-    for at in range(0, len(unit.legs), MOST_NEEDS):
-        legs = unit.legs[at : at + MOST_NEEDS]
+    for at in range(0, len(unit.legs), LIMITS["needs"]):
+        legs = unit.legs[at : at + LIMITS["needs"]]
         whole = len(legs) == len(unit.legs)
-        name = safe if whole else f"{safe}+{at // MOST_NEEDS + 1}"
+        name = safe if whole else f"{safe}+{at // LIMITS['needs'] + 1}"
         found.append((name, Edge(unit, None if whole else legs, True, False)))
     return found

@@ -19,6 +19,7 @@ from compiler.ir import (
     Project,
 )
 from targets.gitlab.conditions import Dialect, all_of, any_of, glob_test, literal, path_patterns
+from targets.gitlab.limits import LIMITS
 from targets.gitlab.values import escaped, given
 
 TYPE_CHECKING = False
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 MANUAL = "$CI_PIPELINE_SOURCE =~ /^(api|chat|trigger|web)$/"
 CHOICE = "headrace_pipeline"  # the input that says which of several pipelines runs by hand
 FORKS = "a fork's merge request runs in the fork, without this project's secrets and runners"
-MOST_INPUTS = 20  # https://docs.gitlab.com/ci/inputs/#for-a-pipeline
 INTEGER = "[+-]?[0-9]+"
 DECIMAL = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
@@ -230,7 +230,9 @@ def default_value(parameter: Parameter) -> object:
 
 
 def check_inputs(count: int, pipeline: Pipeline, sink: Sink) -> None:
-    if count > MOST_INPUTS:
+    if count > LIMITS["inputs"]:
         sink.report(
-            codes.PARAMETER_LIMIT, f"a GitLab pipeline takes {MOST_INPUTS} inputs, these are {count}", pipeline.origin
+            codes.PARAMETER_LIMIT,
+            f"a GitLab pipeline takes {LIMITS['inputs']} inputs, these are {count}",
+            pipeline.origin,
         )

@@ -24,6 +24,7 @@ from compiler.ir import (
     Project,
 )
 from targets.github import parts
+from targets.github.limits import LIMITS
 from tests.github_pipelines import PARAMETERS, PLAIN, SETTINGS, emitted, job, jobs_of, project
 from tests.tools import github_evaluations
 from tests.tools.github import FUNCTIONS
@@ -382,7 +383,7 @@ def test_jobs_run_when_their_needs_say_so(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(12, 18))
 def test_so_they_do_in_parts(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "HEAD_BYTES", 0)
-    monkeypatch.setattr(parts, "FILE_BYTES", 4200)
+    monkeypatch.setitem(LIMITS, "workflow file bytes", 4200)
     jobs = random_jobs(seed)
     assert len(workflows_of(project(*jobs))) > 2
     judge(jobs, seed)

@@ -8,6 +8,7 @@ import pytest
 
 from compiler.ir import Project, Settings
 from targets.github import parts
+from targets.github.limits import LIMITS
 from tests import github_pipelines
 from tests.test_github_parts import chain
 from tests.tools import Finding, actionlint, check_jsonschema, github_parser, zizmor
@@ -48,7 +49,7 @@ def test_no_linter_finds_anything(given: Project, settings: Settings, tmp_path: 
 
 def test_parts_of_a_large_pipeline_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "HEAD_BYTES", 1000)
-    monkeypatch.setattr(parts, "FILE_BYTES", 30_000)
+    monkeypatch.setitem(LIMITS, "workflow file bytes", 30_000)
     given = github_pipelines.project(
         *chain(60),
         *github_pipelines.DECISIONS.pipelines[0].jobs,

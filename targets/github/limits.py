@@ -1,0 +1,17 @@
+"""What GitHub takes: every check and every split reads its number here.
+
+https://docs.github.com/en/actions/reference/limits
+"""
+
+from __future__ import annotations
+
+LIMITS = {
+    "workflow file bytes": 500_000,
+    "legs of a matrix": 256,
+    "characters of an id": 99,  # "less than 100", GitHub's own parser says
+    "inputs of a run by hand": 25,
+    "reusable workflows of a run": 50,  # all levels together
+    "levels of reusable workflows": 10,
+    "minutes of a hosted job": 6 * 60,
+    "minutes of a self-hosted job": 5 * 24 * 60,
+}
