@@ -47,6 +47,7 @@ HOLD = {10: Budget(0.060, 1.0, 25), 1_000: Budget(0.15, 1.0, 40), 10_000: Budget
 STRETCH = {10: Budget(0.030, 0.65, 15), 1_000: Budget(0.080, 0.95, 20), 10_000: Budget(0.55, 1.15, 80)}
 LINEAR = (10_000, 100_000, 12.0)
 """Ten times the jobs may cost at most twelve times the CPU."""
+HOOK = 1.1  # a check writes nothing; beyond a tenth it does something that a compile does not
 
 Cells = dict[tuple[str, int], Cell]
 
@@ -94,6 +95,15 @@ def check_budgets(cells: Cells, sizes: list[int]) -> list[str]:
     if not _judged(sizes):
         found.append(f"no size with a budget was asked for; those are {', '.join(map(str, HOLD))}")
     return found + _not_linear(cells)
+
+
+def check_hook(cells: Cells, hook: str, compilation: str) -> list[str]:
+    """What keeps the check of a warm pre-commit hook from costing no more than a cold compile of the same manifest."""
+    first, second = cells.get((hook, 10)), cells.get((compilation, 10))
+    if first is None or second is None or first.failure or second.failure:
+        return []  # the parts of the start were not measured; a failure stands in the table
+    most = HOOK * second.cpu
+    return [] if first.cpu <= most else [f"{hook}: {first.cpu:.3f} s of CPU, a cold compile takes {second.cpu:.3f} s"]
 
 
 def over_seconds(cells: Cells, sizes: list[int]) -> list[str]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench import report
 from bench.peers import metaflow_flow
-from bench.results import HEADRACE, Cells, Run, check_budgets, medians, over_seconds
-from bench.rows import CHECKOUT, Row, headrace, interpreter, rows, starts
+from bench.results import HEADRACE, Cells, Run, check_budgets, check_hook, medians, over_seconds
+from bench.rows import CHECKOUT, COMPILATION, PRE_COMMIT, Row, headrace, interpreter, rows, starts
 from bench.store import object_store
 from bench.taskset import manifest
 
@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     for line in over_seconds(cells, options.sizes):
         print(f"slow here: {line}", file=sys.stderr)
-    broken = check_budgets(cells, options.sizes)
+    broken = check_budgets(cells, options.sizes) + check_hook(begun, PRE_COMMIT, COMPILATION)
     for line in broken:
         print(f"budget not held: {line}", file=sys.stderr)
     return 1 if broken else 0

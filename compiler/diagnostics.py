@@ -142,6 +142,11 @@ class Sink:
         )
         self._found.setdefault(found.order, found)
 
+    def take(self, other: Sink) -> None:
+        """Add all that another sink holds."""
+        for key, found in other._found.items():
+            self._found.setdefault(key, found)
+
     @property
     def diagnostics(self) -> list[Diagnostic]:
         """All findings in file order."""

@@ -10,8 +10,8 @@ import yaml
 
 from bench.plot import render_plot
 from bench.report import BEGIN, END, draw, render_size, replace_measured
-from bench.results import LARGEST, Run, check_budgets, medians, over_seconds
-from bench.rows import PEERS, rows
+from bench.results import LARGEST, Cells, Run, check_budgets, check_hook, medians, over_seconds
+from bench.rows import COMPILATION, PEERS, PRE_COMMIT, rows, starts
 from bench.taskset import manifest, tasks
 
 OWN, PEER = "headrace (github)", "yamloom"
@@ -108,6 +108,17 @@ def test_growth_beyond_linear_breaks_the_budget() -> None:
     assert check_budgets(medians(runs), [10_000]) == [
         "100,000 jobs: 12.5 times the CPU of 10,000 jobs, at most 12 times"
     ]
+
+
+def test_a_warm_pre_commit_check_costs_no_more_than_a_cold_compile() -> None:
+    def cells(hook: float) -> Cells:
+        parts = ((PRE_COMMIT, hook), (COMPILATION, 0.050))
+        return medians([Run(name, 10, cpu, cpu, 1, 0) for name, cpu in parts])
+
+    assert {PRE_COMMIT, COMPILATION} <= {row.name for row in starts()}
+    assert check_hook(cells(0.050), PRE_COMMIT, COMPILATION) == []
+    (line,) = check_hook(cells(0.060), PRE_COMMIT, COMPILATION)
+    assert line == "warm pre-commit check, 10 jobs: 0.060 s of CPU, a cold compile takes 0.050 s"
 
 
 def test_seconds_are_told_apart_from_ratios() -> None:

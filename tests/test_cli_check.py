@@ -45,7 +45,10 @@ def test_a_path_is_a_file_of_any_name_or_a_folder(capsys: pytest.CaptureFixture[
     manifest(GOOD, "a/gpu.yaml")
     for path in ("a/b", "a/b/headrace.yaml", str(here / "a" / "b"), "a/gpu.yaml"):
         assert main(["check", path]) == 0, capsys.readouterr().out
-    assert main(["check", "a"]) == 1
+    assert main(["check", "a"]) == 0  # what lies below it
+    assert main(["check", "a/b", "a/gpu.yaml"]) == 0
+    (here / "empty").mkdir()
+    assert main(["check", "empty"]) == 1
     assert "HR5001" in capsys.readouterr().out
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
+from compiler import codes
 from compiler.commands.compilation import emitted, lowered_projects
 from compiler.commands.findings import add_options, show, status
 from compiler.commands.targeting import add_target, guessed_targets, named_targets
-from compiler.commands.workspace import add_path, open_workspace
+from compiler.commands.workspace import open_workspace
 from compiler.diagnostics import Sink
 from compiler.driver import Paused
 
@@ -29,12 +30,20 @@ headrace check --fix                      apply the fixes that findings bring
 headrace check examples/churn --strict    warnings fail, too
 headrace check --target none              without asking any target
 headrace check --format sarif > headrace.sarif
+headrace check --changed src/train.py ame.yaml    what these files have a part in (for pre-commit)
 """
 NO_TARGETS = "none"
 
 
 def configure(parser: ArgumentParser) -> None:
-    add_path(parser)
+    parser.add_argument(
+        "path", metavar="PATH", nargs="*", help="manifests or folders; without one, the manifest found here"
+    )
+    parser.add_argument(
+        "--changed",
+        action="store_true",
+        help="PATHs are files that changed: check the repository, and each of them that is a manifest beside it",
+    )
     add_target(
         parser, "check for this target (or all, or none) instead of those that the repository points at", NO_TARGETS
     )
@@ -55,32 +64,56 @@ def run(arguments: Namespace) -> int:
 
 
 class Checked:
-    """What a check found, and lines that say what is fine."""
+    """What a check found, and lines that say what is fine. `manifests` are those that it read."""
 
-    __slots__ = ("lines", "repository", "sink")
+    __slots__ = ("lines", "manifests", "repository", "sink")
 
-    def __init__(self, sink: Sink, repository: Repository | None, lines: list[str]) -> None:
-        self.sink = sink
-        self.repository = repository
-        self.lines = lines
+    def __init__(self) -> None:
+        self.sink = Sink()
+        self.repository: Repository | None = None
+        self.lines: list[str] = []
+        self.manifests: set[str] = set()
+
+    def add(self, workspace: Workspace, arguments: Namespace) -> None:
+        """Check a workspace; what is wrong elsewhere has no part in that."""
+        sink = Sink()
+        with Paused():
+            read, lowered = lowered_projects(workspace, sink)
+            if arguments.target != [NO_TARGETS] and not sink.failed:
+                _check_targets(arguments, workspace, read, lowered, sink)
+        self.sink.take(sink)
+        self.repository = self.repository or workspace.repository
+        self.manifests.update(unit.path for unit in workspace.units)
+        self.manifests.update(project.manifest for project in read)
+        self.lines += [_fine(project) for project in lowered]
+        self.lines += [line for project in read for line in _overlays(project)]
 
 
 def check(arguments: Namespace) -> Checked:
     """Check what the command line names."""
+    checked = Checked()
+    if arguments.changed:
+        _check_changed(arguments, checked)
+        return checked
+    for path in arguments.path or [None]:
+        workspace = open_workspace(path, checked.sink)
+        if workspace is not None:
+            checked.add(workspace, arguments)
+    return checked
+
+
+def _check_changed(arguments: Namespace, checked: Checked) -> None:
+    """The repository's manifests, and files that are manifests but none of those; any other file is passed over."""
     sink = Sink()
-    workspace = open_workspace(arguments.path, sink)
-    if workspace is None:
-        return Checked(sink, None, [])
-    with Paused():
-        return _checked(workspace, arguments, sink)
-
-
-def _checked(workspace: Workspace, arguments: Namespace, sink: Sink) -> Checked:
-    read, lowered = lowered_projects(workspace, sink)
-    if arguments.target != [NO_TARGETS] and not sink.failed:
-        _check_targets(arguments, workspace, read, lowered, sink)
-    lines = [_fine(project) for project in lowered]
-    return Checked(sink, workspace.repository, lines + [line for project in read for line in _overlays(project)])
+    workspace = open_workspace(None, sink)
+    if workspace is not None:
+        checked.add(workspace, arguments)
+    elif any(found.code is not codes.NO_MANIFEST for found in sink.diagnostics):
+        checked.sink.take(sink)
+    for path in arguments.path:
+        alone = open_workspace(path, Sink())
+        if alone is not None and not any(unit.path in checked.manifests for unit in alone.units):
+            checked.add(alone, arguments)
 
 
 def _check_targets(

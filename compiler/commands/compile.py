@@ -33,6 +33,7 @@ headrace compile --target gitlab --target argo    for these
 headrace compile examples/churn --target all --output build
 headrace compile --check                          say what differs from the committed files, write nothing
 headrace compile --target github --stdout
+headrace compile --fail-on-change                 write, and fail if that changed something (for pre-commit)
 """
 # Where compiled files go beside a hand-written file that can include them
 # (https://docs.gitlab.com/ci/yaml/#includelocal), with the lines to add to it.
@@ -48,6 +49,7 @@ def configure(parser: ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="write nothing, fail where a committed file differs")
     what.add_argument("--stdout", action="store_true", help="print the files instead of writing them")
+    parser.add_argument("--fail-on-change", action="store_true", help="write, and fail where a file had to be changed")
     parser.add_argument("--output", metavar="DIR", help="write below this folder instead of the repository's root")
     parser.add_argument("--force", action="store_true", help="overwrite files that headrace did not write")
     parser.add_argument(
@@ -64,19 +66,20 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     sink = Sink()
     done: list[str] = []
+    changed: list[str] = []
     workspace = open_workspace(arguments.path, sink, together=arguments.path is None)
     if workspace is not None:
         with driver.Paused():
-            done = _compile(workspace, arguments, sink)
+            done = _compile(workspace, arguments, sink, changed)
     text = arguments.format == "text"
     show(sink.diagnostics, arguments, sys.stderr if arguments.stdout else sys.stdout)
     stream: TextIO = sys.stdout if text or arguments.stdout else sys.stderr
     stream.write("".join(done))
-    return status(sink, arguments)
+    return 1 if changed and arguments.fail_on_change else status(sink, arguments)
 
 
-def _compile(workspace: Workspace, arguments: Namespace, sink: Sink) -> list[str]:
-    """Compile and do with the files what was asked for; gives what to print."""
+def _compile(workspace: Workspace, arguments: Namespace, sink: Sink, changed: list[str]) -> list[str]:
+    """Compile and do with the files what was asked for; gives what to print. `changed` takes the files that did."""
     read, lowered = lowered_projects(workspace, sink)
     targets = chosen_targets(arguments.target, workspace.repository, read, sink)
     if sink.failed:
@@ -90,7 +93,8 @@ def _compile(workspace: Workspace, arguments: Namespace, sink: Sink) -> list[str
     files, advice = (files, []) if arguments.force else _included(files, root)
     if arguments.check:
         return _drift(files, _Place(files, targets, root, workspace), sink)
-    written = _written(files, root, arguments, sink)
+    changed += driver.write(files, root, sink, arguments.force)
+    written = [f"{file.path}: {'written' if file.path in changed else 'unchanged'}\n" for file in files]
     if sink.failed:
         return []
     manifests = {driver.manifest_shown(project.manifest) for project in lowered}
@@ -171,11 +175,6 @@ def _drift(files: Sequence[OutputFile], place: _Place, sink: Sink) -> list[str]:
         )
         lines.append(difference.text)
     return lines
-
-
-def _written(files: Sequence[OutputFile], root: str, arguments: Namespace, sink: Sink) -> list[str]:
-    changed = set(driver.write(files, root, sink, arguments.force))
-    return [f"{file.path}: {'written' if file.path in changed else 'unchanged'}\n" for file in files]
 
 
 def _warn_of_stale(files: Sequence[OutputFile], manifests: set[str], place: _Place, sink: Sink) -> None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from compiler import codes as core
 from compiler.target import Document
-from targets import overlay
-from targets.argo import pods, triggers, workflows
-from targets.argo.images import Images
-from targets.argo.options import OPTIONS, Options
+from targets.argo.options import LIMITS, OPTIONS, Options
 from targets.argo.support import SUPPORT
-from targets.argo.workflows import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +13,8 @@ if TYPE_CHECKING:
 
     from compiler.diagnostics import Sink
     from compiler.ir import Project, Settings
+    from targets.argo import workflows
+    from targets.argo.images import Images
 
 NAME = "argo"
 TITLE = "Argo Workflows"
@@ -45,6 +43,9 @@ FORBIDDEN = (
 
 def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:
     """A file a pipeline; the first one that listens to the repository brings the event source along."""
+    from targets.argo import triggers, workflows  # not for those who only ask whether this target is meant
+    from targets.argo.images import Images
+
     options = Options(settings, sink)
     images = Images(project, options, sink)
     made = [workflows.make(project, pipeline, settings, options, images, sink) for pipeline in project.pipelines]
@@ -76,6 +77,8 @@ def _overlay(made: list[workflows.Made], settings: Settings, sink: Sink) -> None
     given = settings.overlay
     if not given:
         return
+    from targets import overlay
+
     if not isinstance(given, dict):
         overlay.apply({}, given, {}, FORBIDDEN, sink, settings.origin)
         return
@@ -91,6 +94,8 @@ def _overlay(made: list[workflows.Made], settings: Settings, sink: Sink) -> None
 
 def _say_needed(made: list[workflows.Made], images: Images, sink: Sink, settings: Settings) -> None:
     """One note a thing that must stand in the cluster before the pipelines run."""
+    from targets.argo import pods
+
     notes: dict[str, None] = {}
     for one in made:
         notes.update(one.scope.notes)
@@ -107,6 +112,8 @@ def _say_needed(made: list[workflows.Made], images: Images, sink: Sink, settings
 
 
 def _annotation(identity: Any) -> dict[str, None]:
+    from targets.argo import pods
+
     if identity.provider not in pods.ANNOTATED:
         return {}
     annotation, field = pods.ANNOTATED[identity.provider]

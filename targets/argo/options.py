@@ -28,6 +28,13 @@ OPTIONS = frozenset(
     )
 )
 WEBHOOKS = ("github", "gitlab")
+LIMITS = {
+    "object_bytes": 1024 * 1024,  # what etcd takes of one object is 1.5 MiB; Argo itself compresses from 1 MiB on
+    "spec_bytes": 900_000,  # of it, for the templates and the nodes that they become
+    "node_bytes": 200,  # a node's part of the compressed status
+    "templates": 200,  # items that the resource definitions of v4 take
+    "tasks": 200,
+}
 
 
 class Options:

@@ -22,6 +22,7 @@ from targets import legs as expansion
 from targets import partition, runtime
 from targets.argo import artifacts, children, codes, helpers, jobs, order, pods, spelling
 from targets.argo.images import Images
+from targets.argo.options import LIMITS
 from targets.argo.scope import FACTS, TRIGGERED, Names, Scope, uses_of
 
 TYPE_CHECKING = False
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
     from compiler.yamlwriter import Block
     from targets.argo.options import Options
 
-LIMITS = {
-    "object_bytes": 1024 * 1024,  # what etcd takes of one object is 1.5 MiB; Argo itself compresses from 1 MiB on
-    "spec_bytes": 900_000,  # of it, for the templates and the nodes that they become
-    "node_bytes": 200,  # a node's part of the compressed status
-    "templates": 200,  # items that the resource definitions of v4 take
-    "tasks": 200,
-}
 FIXED = 8  # tasks and templates that a workflow has beside those of its jobs
 KEPT_SECONDS = 7 * 24 * 3600
 

@@ -26,6 +26,7 @@ TOOLS: Mapping[str, str] = {
     "kubernetes-read": "bin/kubernetes-read",
     "languageservice": "npm/node_modules/@actions/languageservice",
     "node": "node",
+    "pre-commit": "venv/bin/pre-commit",
     "rsync": "rsync",
     "ruby": "ruby",
     "shellcheck": "venv/bin/shellcheck",
