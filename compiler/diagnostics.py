@@ -108,10 +108,14 @@ def place(at: Place, field: str | None = None) -> Span | None:
     return at.span(field)
 
 
+MOST_COMPARED = 100_000  # words that a run compares to suggest others, some 10 us each: nobody reads 10,000 suggestions
+
+
 class Sink:
     """Takes every finding of a run. Reporting the same thing at the same place twice keeps one."""
 
     def __init__(self) -> None:
+        self._compared = 0
         self._found: dict[tuple[str, int, int, str, str], Diagnostic] = {}
 
     def report(
@@ -146,6 +150,19 @@ class Sink:
         """Add all that another sink holds."""
         for key, found in other._found.items():
             self._found.setdefault(key, found)
+
+    @property
+    def compares(self) -> bool:
+        """Whether names are still suggested."""
+        return self._compared < MOST_COMPARED
+
+    def nearest(self, word: str, known: Iterable[str]) -> str | None:
+        """As `suggest`, but not without end: after MOST_COMPARED words of a run nothing is suggested any more."""
+        if not self.compares:
+            return None
+        known = list(known)
+        self._compared += len(known)
+        return suggest(word, known)
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -191,6 +208,11 @@ def _edit_distance(left: str, right: str, limit: int) -> int:
             return limit
         before, row = row, new
     return min(row[-1], limit)
+
+
+def clipped(name: str) -> str:
+    """A name as a message shows it: no longer than a line."""
+    return name if len(name) <= 64 else name[:61] + "..."
 
 
 def listed(words: Iterable[str], last: str = "or") -> str:

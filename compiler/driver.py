@@ -196,7 +196,7 @@ def emit(
             for document in target.emit(project, settings_of(project, target), sink):
                 files.append(OutputFile(document.path, text_of(document, project), target.NAME))
         files.extend(_rendered(project))
-    _check_paths(files, sink)
+    _check_paths(files, project, sink)
     return [] if sink.failed else files
 
 
@@ -226,7 +226,7 @@ def emit_together(
             files += [OutputFile(one.path, text_of(one, project, True), target.NAME) for project, one in made]
         for project in parts:
             files.extend(_rendered(project, True))
-    _check_paths(files, sink)
+    _check_paths(files, parts[0] if parts else None, sink)
     return [] if sink.failed else files
 
 
@@ -289,13 +289,15 @@ def _commented(line: str) -> str:
     return comment_lines(line)
 
 
-def _check_paths(files: list[OutputFile], sink: Sink) -> None:
+def _check_paths(files: list[OutputFile], project: Project | None, sink: Sink) -> None:
+    at = project.origin if project is not None else None
     seen: dict[str, OutputFile] = {}
     for file in files:
         other = seen.setdefault(file.path, file)
         if other is not file:
             who = f"{other.target or 'deploy'} and {file.target or 'deploy'}"
-            sink.report(codes.SEVERAL_OUTPUTS, f"{file.path} is written twice, by {who}")
+            advice = "give one of them another name, or the target another `output`"
+            sink.report(codes.SEVERAL_OUTPUTS, f"{file.path} is written twice, by {who}", at, help=advice)
 
 
 def is_ours(text: str) -> bool:
@@ -405,14 +407,14 @@ def _discard(staged: list[tuple[str, str]]) -> None:
 def _commit(staged: list[tuple[str, str]], changed: list[OutputFile], sink: Sink) -> list[str]:
     """Rename all; where one can't be, the earlier ones get back what they held."""
     done: list[tuple[str, bytes | None]] = []
-    for temporary, path in staged:
+    for (temporary, path), file in zip(staged, changed, strict=True):
         try:
             before = _bytes(path)
             os.replace(temporary, path)
         except OSError as error:
             _restore(done)
             _discard(staged)
-            sink.report(codes.UNWRITABLE, f"{path} can't be written: {_reason(error)}")
+            sink.report(codes.UNWRITABLE, f"{file.path} can't be written: {_reason(error)}")
             return []
         done.append((path, before))
     return [file.path for file in changed]

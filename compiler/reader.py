@@ -7,7 +7,7 @@ so that all faults of a manifest come out in one go.
 from __future__ import annotations
 
 from compiler import codes
-from compiler.diagnostics import Code, Edit, Fix, Sink, listed, suggest
+from compiler.diagnostics import Code, Edit, Fix, Sink, listed
 from compiler.source import Span
 from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items
 
@@ -82,7 +82,7 @@ def shown(value: object) -> str:
 def unknown_key(key: str, node: Mapping, known: Iterable[str], sink: Sink, what: str) -> None:
     """Report a key that does not exist, with the nearest one that does."""
     known = list(dict.fromkeys(known))
-    near = suggest(key, [name for name in known if name not in node.entries])
+    near = sink.nearest(key, (name for name in known if name not in node.entries))
     at = node.key_span(key)
     fix = Fix(f'write "{near}"', Edit(at, near)) if near else None
     notes = () if near else (f"{what} takes {', '.join(sorted(known))}",)
@@ -152,7 +152,7 @@ def choice(slot: Slot, sink: Sink, values: Iterable[str]) -> str | None:
     values = list(values)
     if found in values:
         return found
-    near = suggest(found, values)
+    near = sink.nearest(found, values)
     fix = Fix(f'write "{near}"', Edit(slot.span_here, near)) if near else None
     sink.report(
         codes.WRONG_VALUE, f'"{slot.key}" takes {listed(values)}, not {shown(found)}', slot, suggestion=near, fix=fix

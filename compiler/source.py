@@ -47,8 +47,11 @@ class Source:
 
     def _starts(self) -> list[int]:
         if self._line_starts is None:
+            text = self.text
+            if "\r" in text:  # alone it breaks a line, too: https://yaml.org/spec/1.2.2/#54-line-break-characters
+                text = text.replace("\r\n", " \n").replace("\r", "\n")
             starts = [0]
-            find = self.text.find
+            find = text.find
             at = find("\n")
             while at >= 0:
                 starts.append(at + 1)

@@ -331,10 +331,10 @@ def test_overlays_that_undo_a_safety_rule_are_refused(overlay: dict[str, Any]) -
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"webhook": "svn"}, 'targets.argo.webhook is "svn", it takes "github" or "gitlab"'),
-        ({"depth": 0}, 'targets.argo.depth is "0", it takes a number of commits'),
-        ({"namespace": ["a"]}, "targets.argo.namespace is \"['a']\", it takes text"),
-        ({"credentials": 3}, 'targets.argo.credentials is "3"'),
+        ({"webhook": "svn"}, 'targets.argo.webhook takes "github" or "gitlab", not "svn"'),
+        ({"depth": 0}, "targets.argo.depth takes a number of commits, not 0"),
+        ({"namespace": ["a"]}, 'targets.argo.namespace takes text, not ["a"]'),
+        ({"credentials": 3}, "targets.argo.credentials takes a secret's name"),
     ],
 )
 def test_wrong_settings_are_said(options: dict[str, Any], said: str) -> None:

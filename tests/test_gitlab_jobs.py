@@ -370,11 +370,6 @@ def test_changed_files_travel_as_an_archive() -> None:
     assert made["b"]["before_script"] == ["tar -xf .headrace/changed/a.0.tar"]
 
 
-def test_too_large_without_a_store() -> None:
-    assert emit(job("a", outputs=(Artifact(path=("x",), size=GI // 2),))).codes == []
-    assert emit(job("a", outputs=(Artifact(path=("x",), size=2 * GI),))).codes == ["HR3040"]
-
-
 def test_a_dollar_in_a_path_is_refused() -> None:
     assert emit(job("a", outputs=(Artifact(path=("x$y",)),))).codes == ["HR4106"]
 

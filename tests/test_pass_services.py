@@ -354,6 +354,11 @@ def test_a_value_that_is_known_while_compiling_is_written() -> None:
         ({"port": None}, {}, 'HR2003: the service "churn" has no `port`: where does it answer?'),
         ({}, {"namespace": "My_Space"}, 'HR2005: "My_Space" is no name of a namespace in Kubernetes'),
         ({}, {"ingress": Ingress(host="Churn.example")}, 'HR2005: "Churn.example" is no host that an ingress takes'),
+        (
+            {},
+            {"ingress": Ingress(host="a.b", tls=False, secret="s")},
+            'HR2012: `tls: false` beside the secret "s", which holds a certificate',
+        ),
         ({}, {"ingress": Ingress(path="x")}, 'HR2004: "x" is no URL path: it starts with "/"'),
         (
             {},

@@ -935,6 +935,19 @@ def test_what_no_installer_reads_is_said(lowered: Bench, environment: str, field
     assert field is None or field in places[0] or "ahead" in places[0]
 
 
+@pytest.mark.parametrize(
+    ("include", "codes"),
+    [
+        ("[{a: 1}, {b: 2}]", ["unknown-axis"]),
+        ("[{a: 1}, {a: 2, b: 2}]", []),
+        ("[{a: 1, b: 1}, {a: 2, b: 2}]", []),
+    ],
+)
+def test_an_included_leg_lacks_no_axis_that_a_hole_names(lowered: Bench, include: str, codes: list[str]) -> None:
+    found = lowered(f"jobs: {{a: {{run: 'echo {{{{ matrix.a }}}}', matrix: {{include: {include}}}}}}}")
+    assert found.codes() == codes
+
+
 def test_an_environment_that_is_built_ahead_is_a_job(lowered: Bench) -> None:
     found = lowered(
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,3 +51,11 @@ def test_encodings() -> None:
         ("encoding", "1:1"),
         ("encoding", "1:4"),
     ]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_every_line_ending_breaks_a_line(ending: str) -> None:
+    source = Source("a", ending.join(["one", "two", "", "four"]))
+    assert [source.line(number) for number in range(1, 6)] == ["one", "two", "", "four", ""]
+    assert source.pos(source.text.index("four") + 1) == Pos(4, 2)
+    assert source.offset(2, 1) == source.text.index("two")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.diagnostics import Code, Label, Sink, suggest
+from compiler.diagnostics import Code, Label, Sink
 from compiler.ir import Job, Project, Ref
 from compiler.source import Origin
 
@@ -24,26 +24,21 @@ if TYPE_CHECKING:
     Group = TypeVar("Group", Project, Pipeline)
 
 
-MOST_COMPARED = 100_000  # names that a run compares to suggest others, some 10 us each: nobody reads 10,000 suggestions
-
-
 class Context:
     """The findings of a run, and the files that the manifest lies among."""
 
-    __slots__ = ("_compared", "files", "sink")
+    __slots__ = ("files", "sink")
 
     def __init__(self, files: Files, sink: Sink) -> None:
         self.files = files
         self.sink = sink
-        self._compared = 0
 
     def unknown(
         self, code: Code, what: str, name: str, known: Iterable[str], at: Origin | None, field: str | None = None
     ) -> None:
-        """Report a name that does not exist, with the nearest one that does (not without end: MOST_COMPARED)."""
-        known = list(known) if self._compared < MOST_COMPARED else []
-        self._compared += len(known)
-        near = suggest(name, known)
+        """Report a name that does not exist, with the nearest one that does."""
+        known = list(known) if self.sink.compares else []
+        near = self.sink.nearest(name, known)
         notes = () if near or not known else (f"there is {', '.join(sorted(known)[:12])}",)
         self.sink.report(code, f'"{name}" is not {what}', at, field=field, suggestion=near, notes=notes)
 

@@ -178,6 +178,8 @@ def _check_hole(ref: Ref, job: Job, names: _Names, context: Context) -> None:
         context.unknown(codes.UNKNOWN_PARAMETER, "a parameter of this manifest", ref.name, names.parameters, at)
     elif ref.kind == "matrix" and ref.name not in axes(job.matrix):
         context.unknown(codes.UNKNOWN_AXIS, f'an axis of "{job.name}"', ref.name, axes(job.matrix), at)
+    elif ref.kind == "matrix" and job.matrix is not None and not job.matrix.axes:
+        _check_included(ref, job, at, context)
     elif ref.kind == "sidecars":
         known = [sidecar.name for sidecar in job.sidecars]
         if ref.name not in known:
@@ -189,6 +191,17 @@ def _check_hole(ref: Ref, job: Job, names: _Names, context: Context) -> None:
         fields = {"git": GIT_FIELDS, "run": RUN_FIELDS, "project": PROJECT_FIELDS}.get(ref.kind)
         if fields is not None and ref.name not in fields:
             context.unknown(codes.BAD_HOLE, f'something that "{ref.kind}" has', ref.name, fields, at)
+
+
+def _check_included(ref: Ref, job: Job, at: Origin | None, context: Context) -> None:
+    """Legs that are all included may differ in their axes: a hole for one that a leg lacks would be empty there."""
+    assert job.matrix is not None
+    lacking = next((leg for leg in job.matrix.include if ref.name not in dict(leg)), None)
+    if lacking is not None:
+        shown = ", ".join(f"{name}: {value}" for name, value in lacking)
+        message = f'a leg of "{job.name}" has no "{ref.name}", and a hole for it would be empty there'
+        advice = f'give "{ref.name}" to the leg {{{shown}}}'
+        context.sink.report(codes.UNKNOWN_AXIS, message, at, help=advice)
 
 
 def _check_datasets(project: Project, names: _Names, context: Context) -> None:

@@ -339,6 +339,9 @@ class Lowering:
         elif ingress.host is not None and not kubernetes.is_host(ingress.host):
             message = f'"{ingress.host}" is no host that an ingress takes'
             sink.report(codes.BAD_NAME, message, at, field="host", help="lower case, such as churn.example.org")
+        if ingress.tls is False and ingress.secret is not None:
+            message = f'`tls: false` beside the secret "{ingress.secret}", which holds a certificate'
+            sink.report(codes.KEYS_EXCLUDE, message, at, field="tls", help="leave one of the two out")
         if ingress.path is not None and not ingress.path.startswith("/"):
             sink.report(codes.WRONG_VALUE, f'"{ingress.path}" is no URL path: it starts with "/"', at, field="path")
         if platform == "knative":

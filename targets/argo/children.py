@@ -7,7 +7,6 @@ its own size (https://argo-workflows.readthedocs.io/en/latest/workflow-of-workfl
 from __future__ import annotations
 
 from compiler.ir import Call
-from targets.argo import spelling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,4 +82,4 @@ def call(scope: Scope, job: Job, name: str) -> dict[str, Any]:
         result["activeDeadlineSeconds"] = job.timeout
     if job.retry is not None and job.retry.max > 0:
         result["retryStrategy"] = retry(job)
-    return {**result, **start(spelling.short(called.name, 50), arguments)}
+    return {**result, **start(scope.names.workflows[called.name], arguments)}

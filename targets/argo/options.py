@@ -64,7 +64,12 @@ class Options:
         return None
 
     def _refuse(self, name: str, value: object, wanted: str) -> None:
-        self.sink.report(codes.WRONG_OPTION, f'targets.argo.{name} is "{value}", it takes {wanted}', self.origin)
+        from json import dumps
+
+        shown = f'"{value}"' if isinstance(value, str) else dumps(value, ensure_ascii=False)
+        self.sink.report(
+            codes.WRONG_OPTION, f"targets.argo.{name} takes {wanted}, not {shown}", self.origin, field=name
+        )
 
     def _credentials(self) -> dict[str, str]:
         """A Kubernetes secret's name, or which of its keys hold what: {secret, username, password, ssh}."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler import codes as core
 from compiler import quantity
-from targets import commands, runners
+from targets import commands, names, runners
 from targets.argo import codes, spelling
 from targets.argo.scope import ROOT
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from compiler.ir import Identity, Job, Runner, SecretUse
+    from compiler.ir import Identity, Job, Project, Runner, SecretUse
     from targets.argo.scope import Scope
 
 DEVICES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu", "intel": "gpu.intel.com/xe", "google": "google.com/tpu"}
@@ -34,7 +34,9 @@ class Pod:
         self.synchronization: dict[str, Any] = {}
 
     def mount(self, volume: dict[str, Any], path: str, **more: Any) -> None:
-        if volume["name"] not in {one["name"] for one in self.volumes}:
+        if volume not in self.volumes:
+            name = names.fresh(volume["name"], (one["name"] for one in self.volumes))
+            volume = {**volume, "name": name}
             self.volumes.append(volume)
         self.mounts.append({"name": volume["name"], "mountPath": path, **more})
 
@@ -255,10 +257,16 @@ def _sidecar_value(scope: Scope, job: Job, text: Any) -> str:
 
 def lock(scope: Scope, name: str, limit: int) -> dict[str, Any]:
     """Locks hold across all runs in the namespace; one with a limit reads it from a config map that comes along."""
+    key = lock_keys(scope.project)[name]
     if limit == 1:
-        return {"mutexes": [{"name": f"{spelling.short(scope.project.name, 50)}-{spelling.legal(name)}"}]}
-    held = {"name": locks_name(scope), "key": spelling.legal(name)}
-    return {"semaphores": [{"configMapKeyRef": held}]}
+        return {"mutexes": [{"name": f"{spelling.short(scope.project.name, 50)}-{key}"}]}
+    return {"semaphores": [{"configMapKeyRef": {"name": locks_name(scope), "key": key}}]}
+
+
+def lock_keys(project: Project) -> dict[str, str]:
+    """What a project's locks are called in the cluster, each otherwise."""
+    held = (job.lock.name for pipeline in project.pipelines for job in pipeline.jobs if job.lock is not None)
+    return names.unique(held, spelling.legal, spelling.LONGEST)
 
 
 def locks_name(scope: Scope) -> str:

@@ -38,14 +38,24 @@ ROOT = "/src"  # where the repository's files lie in every pod
 GENERATED = ("source", "supersede", "decide", "end")
 
 
+def workflow_names(project: Project) -> dict[str, str]:
+    """What the pipelines are called in the cluster. Argo adds 5 characters and a dash to a run's name."""
+    return names.unique((pipeline.name for pipeline in project.pipelines), spelling.legal, 50)
+
+
 class Names:
     """Legal names for the tasks of one pipeline: its jobs', and those that are added."""
 
-    def __init__(self, pipeline: Pipeline, jobs: Iterable[Job]) -> None:
-        self.workflow = spelling.short(pipeline.name, 50)  # Argo adds 5 characters and a dash to a run's name
+    def __init__(self, project: Project, pipeline: Pipeline, jobs: Iterable[Job]) -> None:
+        self.workflows = workflow_names(project)
+        self.workflow = self.workflows[pipeline.name]
         self.jobs = names.unique((job.name for job in jobs), spelling.legal_task, spelling.LONGEST)
         self.taken = {name.lower() for name in self.jobs.values()}
         self.added: dict[str, str] = {}
+
+    def of_workflow(self, part: str) -> str:
+        """The name of a further object of the pipeline: none that another pipeline has."""
+        return names.fresh(f"{self.workflow}-{part}", self.workflows.values())
 
     def add(self, wanted: str) -> str:
         """The name of something that the compiler adds: the same for the same wish."""

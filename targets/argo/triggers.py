@@ -53,7 +53,7 @@ def schedules(scope: Scope) -> list[dict[str, Any]]:
     given = [trigger for trigger in scope.pipeline.triggers if isinstance(trigger, OnSchedule)]
     made = []
     for number, trigger in enumerate(given, 1):
-        name = scope.names.workflow if len(given) == 1 else f"{scope.names.workflow}-{number}"
+        name = scope.names.workflow if len(given) == 1 else scope.names.of_workflow(str(number))
         arguments = [{"name": scope.parameters[key], "value": value} for key, value in trigger.parameters]
         if "event" in scope.uses.triggered:
             arguments.insert(0, {"name": "event", "value": "schedule"})
@@ -299,7 +299,7 @@ def follow(scope: Scope, project: Project, workflow: dict[str, Any]) -> None:
         for fact in ("branch", "tag"):
             if fact in declared and fact in scope.uses.facts:
                 arguments[fact] = scope.fact(fact)
-        body = children.start(spelling.short(pipeline.name, 50), arguments)
+        body = children.start(scope.names.workflows[pipeline.name], arguments)
         for key in ("successCondition", "failureCondition", "setOwnerReference"):
             del body["resource"][key]
         templates.append({"name": task, **body})

@@ -7,6 +7,7 @@ from json import dumps
 from compiler import codes as core
 from compiler import graph
 from compiler.condition import conjoin, disjoin
+from compiler.diagnostics import clipped
 from compiler.ir import (
     Changed,
     Compare,
@@ -57,7 +58,7 @@ def make(
     uses = uses_of(pipeline, project)
     forced = frozenset(job.name for job in pipeline.jobs if _must_expand(job))
     expanded, members = expansion.expand(pipeline.jobs, forced)
-    named = Names(pipeline, expanded)
+    named = Names(project, pipeline, expanded)
     scope = Scope(project, pipeline, settings, options, images, named, uses, sink)
     _say_renamed(scope, pipeline)
     scope.shared = jobs.support_uses(list(expanded))
@@ -92,7 +93,7 @@ def _say_renamed(scope: Scope, pipeline: Pipeline) -> None:
     for job in pipeline.jobs:
         legal = scope.names.jobs.get(job.name)
         if legal is not None and legal != job.name:
-            message = f'"{job.name}" is called "{legal}" in Argo Workflows, which takes small letters, digits and "-"'
+            message = f'"{clipped(job.name)}" is called "{clipped(legal)}" in Argo Workflows, which takes small letters, digits and "-"'
             scope.sink.report(core.RENAMED, message, job.origin)
 
 
@@ -377,7 +378,7 @@ def _split(made: Made, all_jobs: tuple[Job, ...]) -> None:
     parts = []
     for number, group in enumerate(groups):
         members = tuple(_with_conditions(known[name], part_of, inherited) for name in group)
-        parts.append(_part(made, f"{scope.names.workflow}-part-{number + 1}", members, known, held))
+        parts.append(_part(made, scope.names.of_workflow(f"part-{number + 1}"), members, known, held))
     between = partition.parts_needed(groups, needs)
     _start(made, parts, between, late)
     scope.sink.report(
@@ -492,7 +493,7 @@ def _start(made: Made, parts: list[dict[str, Any]], between: list[list[int]], la
         for number, group in enumerate(groups):
             numbers = [int(one) for one in group]
             tasks, templates = _starters(inner, parts, numbers, between, late)
-            name = f"{scope.names.workflow}-group-{level}-{number + 1}"
+            name = scope.names.of_workflow(f"group-{level}-{number + 1}")
             grouped.append(_workflow(inner, name, tasks, templates, part=True))
         between = partition.parts_needed(groups, needs)
         late = {number for number, group in enumerate(groups) if {int(one) for one in group} & late}
@@ -588,8 +589,9 @@ def _say_uncached(scope: Scope, all_jobs: tuple[Job, ...], held: frozenset[str])
 
 def locks(scope: Scope, all_jobs: tuple[Job, ...]) -> dict[str, Any] | None:
     """The config map with the limits of locks that let in more than one."""
+    keys = pods.lock_keys(scope.project)
     data = {
-        spelling.legal(job.lock.name): str(job.lock.limit)
+        keys[job.lock.name]: str(job.lock.limit)
         for job in all_jobs
         if job.lock is not None and (job.lock.limit or 1) > 1
     }

@@ -12,7 +12,6 @@ from compiler.target import Document
 from targets import names
 from targets.github.limits import LIMITS
 from targets.github.support import SUPPORT
-from targets.prebuilt import without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,13 +42,14 @@ def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ..
 
     _check_settings(settings, sink)
     if dict(settings.options).get("container") is False:
+        from targets.prebuilt import without
+
         project = without(project)  # its jobs run on the machine itself
     by_name = {pipeline.name: pipeline for pipeline in project.pipelines}
     after = _after(project)
     called = {job.action.pipeline for one in project.pipelines for job in one.jobs if isinstance(job.action, Call)}
     called |= {follower.name for followers in after.values() for follower in followers}
     files = names.unique(by_name, _legal_file, LONGEST_FILE, key=str.lower)
-    folder = (settings.output or FOLDER).rstrip("/")
     made: dict[str, list[Document]] = {}
     callees: dict[str, Any] = {}
     for name in _callees_first(project, after, sink):
@@ -57,16 +57,33 @@ def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ..
         is_called = name in called or any(type(trigger).__name__ == "OnCall" for trigger in pipeline.triggers)
         workflow = Workflow(project, pipeline, settings, sink, is_called, files[name])
         found, callees[name] = parts.emit(workflow, callees, after.get(name, []))
-        made[name] = [Document(path=f"{folder}/{stem}.yml", documents=(data,)) for stem, data in found]
+        made[name] = [Document(path=f"{FOLDER}/{stem}.yml", documents=(data,)) for stem, data in found]
         _overlay(workflow, found, settings, sink)
     return tuple(document for name in by_name for document in made.get(name, []))
 
 
 def _check_settings(settings: Settings, sink: Sink) -> None:
+    options = dict(settings.options)
+    if not isinstance(options.get("container", True), bool):
+        _refuse("container", options["container"], "true or false", settings, sink)
+    branch = options.get("default_branch", "main")
+    if not isinstance(branch, str) or not branch:
+        _refuse("default_branch", branch, "the name of a branch", settings, sink)
+    if settings.output is not None and settings.output.rstrip("/") != FOLDER:
+        message = f'"{settings.output}" can\'t be where workflows are: GitHub reads them in {FOLDER} alone'
+        advice = "leave `output` out; `headrace compile --output DIR` writes everything below another folder"
+        sink.report(core.WRONG_SETTING, message, settings.origin, field="output", help=advice)
     for path in settings.include:
         message = f'"{path}" can\'t be included: a workflow on GitHub is a file of its own'
         advice = f"put it beside the compiled ones, under {FOLDER}"
         sink.report(core.WRONG_SETTING, message, settings.origin, field="include", help=advice)
+
+
+def _refuse(key: str, value: object, wanted: str, settings: Settings, sink: Sink) -> None:
+    from json import dumps
+
+    message = f"targets.github.{key} takes {wanted}, not {dumps(value, ensure_ascii=False)}"
+    sink.report(core.WRONG_SETTING, message, settings.origin, field=key)
 
 
 def _after(project: Project) -> dict[str, list[Pipeline]]:

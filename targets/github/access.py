@@ -6,6 +6,7 @@ https://docs.github.com/en/actions/reference/security/oidc
 from __future__ import annotations
 
 from compiler import codes as core
+from compiler.diagnostics import clipped
 from compiler.ir import BuildImage, Identity
 from targets import commands
 from targets.github import codes, expressions
@@ -107,7 +108,7 @@ def secret_name(workflow: Workflow, name: str) -> str:
             codes.NO_SECRET, message, origin, help="name it otherwise, or give its name there as `key`"
         )
     elif legal != wanted:
-        message = f'GitHub Actions: the secret "{wanted}" is called "{legal}" there'
+        message = f'GitHub Actions: the secret "{clipped(wanted)}" is called "{clipped(legal)}" there'
         workflow.sink.report(core.RENAMED, message, origin)
     return legal
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler.ir import Call, Job
 from compiler.pattern import Pattern
-from compiler.yamlwriter import PlainKey
+from compiler.yamlwriter import Block, PlainKey
 from targets import runtime
 from targets.commands import script_variable, variable
 from targets.github import conditions, expressions, jobs, steps, triggers
@@ -144,7 +144,9 @@ def _follow(workflow: Workflow, callees: dict[str, Callee], after: Iterable[Pipe
         values = {expressions.CALL_EVENT: "pipeline", expressions.CALL_SCOPE: f"{workflow.scope()}{name}."}
         call["with"] = values
         _fill(call, callees[pipeline.name])
-        found[name] = call
+        place = pipeline.origin.path if pipeline.origin is not None else ""
+        manifest = workflow.project.manifest
+        found[name] = Block(call, comment=f"{manifest}: {place}" if place else manifest)
     return found
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+from compiler import codes as core
 from compiler import duration
 from compiler.ir import Call, Changed, OnManual, OnPipeline, Pipeline, Project, Settings, walk
 from compiler.target import Document
@@ -38,6 +41,14 @@ FORBIDDEN = (
 )
 
 
+def main_path(settings: Settings) -> str:
+    """The main file: `output` names it, or the folder that it lies in."""
+    output = settings.output
+    if output is None or output.endswith((".yml", ".yaml")):
+        return output or MAIN
+    return f"{output.rstrip('/')}/{MAIN}"
+
+
 class Output:
     """The emission of one project; or of several, whose pipelines are children of one file then.
 
@@ -53,13 +64,25 @@ class Output:
         self.parts = parts or [(project, settings)]
         self.owners = {pipeline.name: part for part in self.parts for pipeline in part[0].pipelines}
         self.notes = Notes(sink)
-        self.main = settings.output or MAIN
+        self.main = main_path(settings)
+        self._check_settings()
         self.first = project.pipelines[0]
         self.first_is_child = len(self.parts) > 1 or _group_of(self.first) is not None or self._filters_meet()
         self.children = [*([self.first] if self.first_is_child else []), *project.pipelines[1:]]
         self.documents: list[Document] = []
         self.emitted: dict[tuple[str, str], list[dict[str, Any]]] = {}  # by pipeline and job
         self.inputs: dict[str, dict[str, Any]] = {}
+
+    def _check_settings(self) -> None:
+        for _, settings in self.parts:
+            image = dict(settings.options).get("deploy_image")
+            if image is not None and not (isinstance(image, str) and image):
+                message = f"targets.gitlab.deploy_image takes an image, not {json.dumps(image, ensure_ascii=False)}"
+                self.sink.report(core.WRONG_SETTING, message, settings.origin, field="deploy_image")
+            for runner in settings.runners:
+                for key in (key for key, _ in runner.select if key != "tags"):
+                    message = f'"{key}" says nothing to GitLab: a runner is chosen by its tags'
+                    self.sink.report(core.WRONG_SETTING, message, runner.origin or settings.origin)
 
     def _filters_meet(self) -> bool:
         """Whether a job of the first of several pipelines tests changed paths, as that pipeline's own start does.

@@ -11,6 +11,7 @@ import re
 
 from compiler import codes, graph
 from compiler.condition import conjoin
+from compiler.diagnostics import clipped
 from compiler.ir import Artifact, ChangedFiles, Job, Pipeline, Ref, Script
 from compiler.matrix import label, legs, matching
 from targets import names
@@ -184,7 +185,8 @@ def _rename(members: dict[str, list[Unit]], sink: Sink) -> None:
     made = names.unique((unit.name for unit in units), _legal, LIMITS["name"])
     for unit in units:
         if made[unit.name] != unit.name:
-            sink.report(codes.RENAMED, f'"{unit.name}" is called "{made[unit.name]}" on GitLab', unit.job.origin)
+            message = f'"{clipped(unit.name)}" is called "{clipped(made[unit.name])}" on GitLab'
+            sink.report(codes.RENAMED, message, unit.job.origin)
             unit.name = made[unit.name]
 
 

@@ -25,7 +25,7 @@ def sniff(path: str, head: str) -> bool:
         return True
     if not name.endswith((".yaml", ".yml")):
         return False
-    lines = head.split("\n")
+    lines = head.replace("\r", "\n").split("\n")
     says_version = any(line.split("#")[0].rstrip() == "version: 1" for line in lines)
     return says_version and any(line.startswith(("jobs:", "targets:", "pipelines:", "manifests:")) for line in lines)
 

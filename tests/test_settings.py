@@ -1,0 +1,83 @@
+"""What `targets` says: what means nothing to a target, or is of the wrong kind, is an error at its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from compiler import driver
+from compiler.diagnostics import Sink
+from compiler.frontends import native
+from compiler.repository import Repository
+from tests.conformance.cases import target
+
+HEAD = "version: 1\nname: demo\n"
+
+
+def compiled(folder: Path, text: str, name: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """The files of a manifest for a target, and the errors: what they point at, and their code."""
+    (folder / "headrace.yaml").write_text(HEAD + text, encoding="utf-8")
+    sink, repository = Sink(), Repository(str(folder))
+    project = native.read("headrace.yaml", repository, sink)
+    assert project is not None
+    files = driver.emit(driver.lowered(project, repository, sink), [target(name)], sink)
+    errors = [one for one in sink.diagnostics if one.severity == "error"]
+    return [file.path for file in files], [(one.span.text if one.span else "", one.code.number) for one in errors]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "errors"),
+    [
+        ("github", "{container: maybe}", [("maybe", "HR4007")]),
+        ("github", "{container: false}", []),
+        ("github", "{default_branch: [3]}", [("[3]", "HR4007")]),
+        ("github", "{default_branch: trunk}", []),
+        ("github", "{output: ci}", [("ci", "HR4007")]),
+        ("github", "{output: .github/workflows}", []),
+        ("gitlab", "{runners: [{labels: [x]}]}", [("{labels: [x]}", "HR4007")]),
+        ("gitlab", "{runners: [{node_selector: {a: b}}]}", [("{node_selector: {a: b}}", "HR4007")]),
+        ("gitlab", "{runners: [{tags: [x]}]}", []),
+        ("gitlab", "{deploy_image: [x]}", [("[x]", "HR4007")]),
+        ("argo", "{depth: [1]}", [("[1]", "HR4309")]),
+        ("argo", "{runners: [{tags: [x]}]}", [("{tags: [x]}", "HR4007")]),
+    ],
+)
+def test_settings(tmp_path: Path, name: str, settings: str, errors: list[tuple[str, str]]) -> None:
+    text = f"jobs: {{a: {{run: x}}}}\ntargets: {{{name}: {settings}}}\n"
+    assert compiled(tmp_path, text, name)[1] == errors
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "path"),
+    [
+        ("gitlab", "ci", "ci/.gitlab-ci.yml"),
+        ("gitlab", "ci/main.yml", "ci/main.yml"),
+        ("argo", "ci", "ci/demo.yaml"),
+    ],
+)
+def test_output_is_a_folder(tmp_path: Path, name: str, output: str, path: str) -> None:
+    """And on GitLab, where people name the file itself, a file."""
+    files, errors = compiled(tmp_path, f"jobs: {{a: {{run: x}}}}\ntargets: {{{name}: {{output: {output}}}}}\n", name)
+    assert (files, errors) == ([path], [])
+
+
+def test_pipelines_that_differ_in_case_alone(tmp_path: Path) -> None:
+    text = "jobs: {a: {run: x}}\npipelines: {p: {on: manual, jobs: [a]}, P: {on: manual, jobs: [a]}}\n"
+    files, errors = compiled(tmp_path, text, "argo")
+    assert errors == []
+    assert len(files) == 2
+
+
+def test_secrets_that_become_one_name_stay_two(tmp_path: Path) -> None:
+    text = """
+secrets: {a-b: {}, A_B: {}}
+jobs: {a: {run: x, secrets: [{name: a-b, file: /one}, {name: A_B, file: /two}]}}
+"""
+    (tmp_path / "headrace.yaml").write_text(HEAD + text, encoding="utf-8")
+    sink, repository = Sink(), Repository(str(tmp_path))
+    project = native.read("headrace.yaml", repository, sink)
+    assert project is not None
+    (file,) = driver.emit(driver.lowered(project, repository, sink), [target("argo")], sink)
+    assert "key: A_B" in file.text
+    assert "key: a-b" in file.text
