@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -711,7 +712,11 @@ def test_what_was_not_used_for_long_can_be_removed(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_is_asked_for_by_name_must_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    programs = tmp_path / "programs"  # and no container engine among them
+    programs.mkdir()
+    for name in ("sh", "git", "env", "tar"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    monkeypatch.setenv("PATH", str(programs))
     here = place(tmp_path, '  a: {run: "true", environment: {image: "x:1"}}\n  b: {run: "true"}\n')
     assert here.run(engine="podman").codes == ["local-no-container-engine"]
     assert here.run(engine="podman", jobs=["b"]).status == "succeeded"

@@ -113,6 +113,8 @@ def test_every_field_of_the_ir_is_read_or_made_by_passes() -> None:
         ("Script", "shell"),
         ("Exec", "switches"),
         ("Environment", "prelude"),
+        ("Environment", "base"),
+        ("BuildImage", "software"),
         ("Input", "store"),
         ("Input", "dataset"),
         ("Input", "version"),

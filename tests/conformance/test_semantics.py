@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from compiler.driver import is_ours
-from compiler.ir import BuildImage, Call, Deploy, Environment, Job, Support
+from compiler.ir import BuildImage, Call, Deploy, Environment, Job, Ref, Support
 from targets import runtime
 from tests.conformance.cases import CASES, Case, Lowered, by_pair, cases_of, emitted, lowered
 from tests.conformance.readback_gitlab import GLOBAL
@@ -201,7 +201,11 @@ def _secrets(job: Job) -> set[str]:
     found = {use.secret for use in job.secrets}
     if isinstance(job.environment, Environment) and job.environment.credentials:
         found.add(job.environment.credentials)
+    if isinstance(job.environment, Environment) and any(isinstance(one, Ref) for one in job.environment.image or ()):
+        found.add("REGISTRY")  # the image that the run built is pulled with the login that pushed it
     if isinstance(job.action, BuildImage):
+        if job.action.publish is not None:
+            found.add("REGISTRY")
         found |= {use.secret for use in job.action.build.secrets}
     if isinstance(job.action, Deploy):
         found |= {"KUBE", f"KUBECONFIG_{job.action.cluster or ''}", "KUBECONFIG", "GITOPS", "DEPLOY"}

@@ -137,7 +137,11 @@ def read(text: str) -> Override:
         return Override("~", key[2], key[3], None, text)
     body = rest[1:]
     offset = at + 1 + len(body) - len(body.lstrip(" \t"))
-    return Override(key[1], key[2], key[3], _Values(text, offset).whole(), text)
+    try:
+        value = _Values(text, offset).whole()
+    except GrammarError as error:
+        raise GrammarError(f'"{text}" is no override: {error}', error.offset) from None
+    return Override(key[1], key[2], key[3], value, text)
 
 
 class _Values:
