@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from compiler.commands.workspace import Workspace
     from compiler.driver import OutputFile
+    from compiler.ir import Project
     from compiler.target import Target
 
 DESCRIPTION = """
@@ -49,6 +50,9 @@ def configure(parser: ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="write nothing, fail where a committed file differs")
     what.add_argument("--stdout", action="store_true", help="print the files instead of writing them")
+    parser.add_argument(
+        "--dynamic", action="store_true", help="one file that a pipeline makes and starts itself, for targets that can"
+    )
     parser.add_argument("--fail-on-change", action="store_true", help="write, and fail where a file had to be changed")
     parser.add_argument("--output", metavar="DIR", help="write below this folder instead of the repository's root")
     parser.add_argument("--force", action="store_true", help="overwrite files that headrace did not write")
@@ -84,6 +88,8 @@ def _compile(workspace: Workspace, arguments: Namespace, sink: Sink, changed: li
     targets = chosen_targets(arguments.target, workspace.repository, read, sink)
     if sink.failed:
         return []
+    if arguments.dynamic:
+        lowered = [_dynamic(project, targets) for project in lowered]
     files = emitted(lowered, targets, sink, frozenset(arguments.allow))
     if sink.failed:
         return []
@@ -100,6 +106,18 @@ def _compile(workspace: Workspace, arguments: Namespace, sink: Sink, changed: li
     manifests = {driver.manifest_shown(project.manifest) for project in lowered}
     _warn_of_stale(files, manifests, _Place(files, targets, root, workspace), sink)
     return written + advice
+
+
+def _dynamic(project: Project, targets: Sequence[Target]) -> Project:
+    """The project with the setting that asks for one file, for each target; one that can't do that says so."""
+    found = [
+        settings.replace(
+            options=(*(option for option in settings.options if option[0] != "dynamic"), ("dynamic", True))
+        )
+        for settings in (driver.settings_of(project, target) for target in targets)
+    ]
+    names = {settings.target for settings in found}
+    return project.replace(settings=(*(one for one in project.settings if one.target not in names), *found))
 
 
 def feature(name: str) -> str:

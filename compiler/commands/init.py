@@ -21,13 +21,21 @@ Dockerfile, notebooks, and scripts that are named like a step of a pipeline. Not
 EXAMPLES = """
 headrace init
 headrace init --stdout path/to/repository
+headrace init --target gitlab                     and add the compiled file to a hand-written .gitlab-ci.yml
+headrace init --target gitlab --component gitlab.com/acme/headrace/check@1
 """
 FILE = "headrace.yaml"
+# The hand-written file of each target that can include others, and the compiled one that it includes.
+INCLUDING = {"gitlab": (".gitlab-ci.yml", ".gitlab/headrace.yml")}
 
 
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", nargs="?", default=".", help="the folder (default: this one)")
     parser.add_argument("--stdout", action="store_true", help="print it instead of writing it")
+    parser.add_argument(
+        "--target", choices=list(INCLUDING), help="have this target's hand-written file include what is compiled"
+    )
+    parser.add_argument("--component", metavar="ADDRESS", help="include this CI/CD component as well (GitLab)")
     add_options(parser, machine=False)
 
 
@@ -42,13 +50,59 @@ def run(arguments: Namespace) -> int:
         if arguments.stdout:
             sys.stdout.write(text)
         else:
-            _write(os.path.join(arguments.path, FILE), text, sink)
+            _write(os.path.join(arguments.path, FILE), text, sink, keep=arguments.target is not None)
+            if arguments.target is not None and not sink.failed:
+                _include(arguments, sink)
     show(sink.diagnostics, arguments, sys.stderr)
     return status(sink, arguments)
 
 
-def _write(path: str, text: str, sink: Sink) -> None:
-    """A new file; one that is there stays as it is."""
+def _include(arguments: Namespace, sink: Sink) -> None:
+    """Add the includes to the target's hand-written file; without one, there is nothing to add to."""
+    from compiler.driver import is_ours
+    from compiler.inclusion import IncludeError, included
+
+    name, compiled = INCLUDING[arguments.target]
+    wanted = [("local", compiled), *([("component", arguments.component)] if arguments.component else [])]
+    path = os.path.join(arguments.path, name)
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            before = text = file.read()
+        if is_ours(text):
+            print(f"{name}: compiled by headrace, nothing has to be included")
+            return
+        for kind, value in wanted:
+            text = included(text, kind, value)
+    except FileNotFoundError:
+        print(f"{name}: not there, `headrace compile --target {arguments.target}` writes it")
+        return
+    except (OSError, UnicodeDecodeError, IncludeError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
+        lines = "".join(f"\n  - {kind}: {value}" for kind, value in wanted)
+        advice = f"add to it by hand:\ninclude:{lines}"
+        sink.report(codes.UNWRITABLE, f"{name} can't be added to: {reason}", Source(name, ""), help=advice)
+        return
+    _replace(path, name, before, text, sink)
+    if not sink.failed:
+        print(f"Now run `headrace compile --target {arguments.target}`, and commit {name} and {compiled}.")
+
+
+def _replace(path: str, name: str, before: str, text: str, sink: Sink) -> None:
+    from compiler.driver import OutputFile, write
+
+    if text == before:
+        print(f"{name}: unchanged")
+        return
+    write([OutputFile(name, text, "")], os.path.dirname(path) or ".", sink, force=True)
+    if not sink.failed:
+        print(f"{name}: written")
+
+
+def _write(path: str, text: str, sink: Sink, *, keep: bool) -> None:
+    """A new file; one that is there stays as it is (an error, unless `keep`)."""
+    if keep and os.path.lexists(path):
+        print(f"{FILE}: unchanged")
+        return
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 NAME = "gitlab"
 TITLE = "GitLab CI"
-OPTIONS = frozenset(("deploy_image",))
+OPTIONS = frozenset(
+    (
+        "deploy_image",
+        "dynamic",
+    )
+)
 
 
 def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:

@@ -67,7 +67,11 @@ class Output:
         self.main = main_path(settings)
         self._check_settings()
         self.first = project.pipelines[0]
-        self.first_is_child = len(self.parts) > 1 or _group_of(self.first) is not None or self._filters_meet()
+        self.is_dynamic = any(dict(each.options).get("dynamic") in (True, "true") for _, each in self.parts)
+        if self.is_dynamic:
+            self.main = MAIN  # whoever starts it names it
+        apart = self.is_dynamic or len(self.parts) > 1
+        self.first_is_child = apart or _group_of(self.first) is not None or self._filters_meet()
         self.children = [*([self.first] if self.first_is_child else []), *project.pipelines[1:]]
         self.documents: list[Document] = []
         self.emitted: dict[tuple[str, str], list[dict[str, Any]]] = {}  # by pipeline and job
@@ -114,6 +118,10 @@ class Output:
         self.notes.report(self.project.name)
         manifests = tuple(part.manifest for part, _ in self.parts) if len(self.parts) > 1 else ()
         main = Document(path=self.main, documents=(*header, data), apart=True, manifests=manifests)
+        if self.is_dynamic:
+            from targets.gitlab.dynamic import bundled
+
+            return (bundled(main, self.documents, self.first.origin, self.sink),)
         return (main, *self.documents)
 
     def _overlay(self, data: dict[str, Any]) -> None:
