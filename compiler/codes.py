@@ -109,7 +109,7 @@ CRON_BOTH_DAYS = Code(
     "HR3047", "cron-both-days", WARNING, "day of month and day of week are both set: CI runs on either"
 )
 CONSTANT_CONDITION = Code("HR3049", "constant-condition", WARNING, "a condition that always comes out the same")
-FUNCTION_SERVICE = Code("HR3050", "function-service", ERROR, "a service by a function is not supported yet")
+FUNCTION_SERVICE = Code("HR3050", "function-service", ERROR, "a service's function that can't be served as it is")
 BARE_SIDECAR = Code("HR3051", "bare-sidecar", WARNING, "a service is smoke-tested without its secrets or its GPU")
 DEPLOY_ON_CHANGE_REQUEST = Code(
     "HR3052", "deploy-on-change-request", NOTE, "a deployment without `when` does not run on change requests"

@@ -195,7 +195,7 @@ def emit(
         for target in targets:
             for document in target.emit(project, settings_of(project, target), sink):
                 files.append(OutputFile(document.path, text_of(document, project), target.NAME))
-        files.extend(_rendered(project))
+        files.extend(_rendered(project, targets))
     _check_paths(files, project, sink)
     return [] if sink.failed else files
 
@@ -225,7 +225,7 @@ def emit_together(
                     made += [(project, document) for document in found]
             files += [OutputFile(one.path, text_of(one, project, True), target.NAME) for project, one in made]
         for project in parts:
-            files.extend(_rendered(project, True))
+            files.extend(_rendered(project, targets, True))
     _check_paths(files, parts[0] if parts else None, sink)
     return [] if sink.failed else files
 
@@ -276,9 +276,15 @@ def text_of(document: Document, project: Project, together: bool = False) -> str
     return first + write_documents(list(document.documents))
 
 
-def _rendered(project: Project, together: bool = False) -> Iterator[OutputFile]:
+def _rendered(project: Project, targets: Sequence[Target], together: bool = False) -> Iterator[OutputFile]:
     for rendered in project.rendered:
-        text = None if rendered.text is None else _commented(header((project.manifest,), together)) + rendered.text
+        text = rendered.text
+        if rendered.script is not None:
+            given = getattr(targets[0], "script", None) if targets else None
+            if given is None:
+                continue
+            text = given(rendered.script)
+        text = None if text is None else _commented(header((project.manifest,), together)) + text
         document = Document(path=rendered.path, documents=rendered.documents, text=text)
         yield OutputFile(rendered.path, text_of(document, project, together), "")
 

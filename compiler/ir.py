@@ -382,7 +382,8 @@ class BuildImage(Node):
 class Deploy(Node):
     """Roll something out. `documents` are repository paths of rendered Kubernetes documents.
 
-    `image` names the environment whose built image's digest the job sets in them.
+    `image` names the environment whose built image's digest the job sets in them, where its placeholder stands. `replaces`
+    does the same for documents that name images otherwise: (environment, the reference as the documents have it).
     """
 
     platform: Literal["kubernetes", "knative", "kserve", "seldon", "apply", "gitops"]
@@ -391,11 +392,18 @@ class Deploy(Node):
     namespace: str | None = None
     documents: tuple[str, ...] = NOTHING
     image: str | None = None
+    replaces: tuple[tuple[str, str], ...] = NOTHING
     branch: str | None = None  # gitops: the branch that is committed to
     repository: str | None = None  # gitops: another repository than this
     health: str | None = None  # a URL path or URL that must answer after the rollout
     url: str | None = None
     service: str | None = None
+
+
+def deployed_images(deploy: Deploy) -> tuple[str, ...]:
+    """The environments whose built images a deployment sets in its documents, each once."""
+    own = () if deploy.image is None else (deploy.image,)
+    return tuple(dict.fromkeys((*own, *(environment for environment, _ in deploy.replaces))))
 
 
 class Call(Node):
@@ -432,6 +440,7 @@ class SecretUse(Node):
     secret: str
     env: str | None = None
     file: str | None = None
+    optional: bool | None = None  # a variable: the job also runs where nobody keeps a value, then it is empty or unset
 
 
 class Permission(Node):
@@ -716,11 +725,16 @@ class Ingress(Node):
 
 
 class Service(Node):
-    """A synchronous service: built, smoke-tested, published, deployed."""
+    """A synchronous service: built, smoke-tested, published, deployed.
+
+    `function` is MODULE:NAME or FILE.py:NAME, a Python function that headrace's own server answers with; `model` is the path
+    of what that function gets as its model.
+    """
 
     name: str
     environment: Environment | str | None = None
     function: str | None = None
+    model: str | None = None
     command: tuple[Text, ...] = NOTHING
     port: int | None = None
     replicas: int | None = None
@@ -810,12 +824,14 @@ class Include(Node):
 class Rendered(Node):
     """A file that is rendered at compile time and committed: Kubernetes documents under deploy/, a Dockerfile.
 
-    `documents` are data for a YAML file; `text` is a file that is none, whose comments begin with "#".
+    `documents` are data for a YAML file; `text` is a file that is none, whose comments begin with "#"; `script` is one of
+    headrace's own (targets/runtime), whole.
     """
 
     path: str
     documents: tuple[Any, ...] = ()
     text: str | None = None
+    script: str | None = None
 
 
 class Project(Node):

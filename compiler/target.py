@@ -68,6 +68,7 @@ class Target(Protocol):
     SUPPORT: dict[Feature, Support]
     OPTIONS: frozenset[str]  # of the plain settings in `targets.T`, those that mean something here
     LIMITS: dict[str, int]
+    # A target that writes files has `script(name: str) -> str`, the text of one of targets/runtime for images that hold it.
     # A target whose pipelines start from one file also has
     # `emit_together(parts: Sequence[tuple[Project, Settings]], sink: Sink) -> tuple[Document, ...]`, for several manifests.
 

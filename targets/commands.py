@@ -218,7 +218,7 @@ def command(job: Job) -> list[str]:
     if isinstance(action, Exec):
         return [*enter, *_exec(action)]
     if isinstance(action, Support):
-        return [support(action)]
+        return [*enter, support(action)]
     return []
 
 
@@ -249,7 +249,7 @@ def _exec(action: Exec) -> list[str]:
 def _enter(job: Job) -> list[str]:
     """The step from the folder where `prepare` ends to the job's own."""
     here = prepared_folder(job)
-    there = job.working_directory or ""
+    there = working_folder(job)
     return [] if here == there else [f"cd {literal(relpath(there or '.', here or '.'))}"]
 
 
@@ -264,6 +264,11 @@ def prepared_folder(job: Job) -> str:
 def working_folder(job: Job) -> str:
     """The folder, from the root, in which a job's command runs; "" is the root."""
     return "" if isinstance(job.action, Support) else job.working_directory or ""
+
+
+def reads_files(job: Job) -> bool:
+    """Whether a job works on the commit's files: headrace's own scripts do where an environment is prepared for them."""
+    return not isinstance(job.action, Support) or job.environment is not None
 
 
 def gate(job: Job) -> list[str]:
@@ -299,7 +304,7 @@ def deploy(action: Deploy) -> str:
     """The line that rolls out a deployment's documents, from the repository's root.
 
     The script's text stands in HEADRACE_DEPLOY, the reference of the image that was built (with its digest) in the
-    variable of `Ref("images", action.image)`. kubectl, or git for a commit, and their access are the target's to give.
+    variable of its `Ref("images", …)`. kubectl, or git for a commit, and their access are the target's to give.
     """
     from compiler.kubernetes import placeholder
 
@@ -314,6 +319,8 @@ def deploy(action: Deploy) -> str:
     options.extend((f"--{name}={value}",) for name, value in given.items() if value is not None)
     if action.image is not None:
         options.append((f"--image={placeholder(action.image)}=", Ref(kind="images", name=action.image)))
+    for environment, written in action.replaces:
+        options.append((f"--image={written}=", Ref(kind="images", name=environment)))
     arguments = words((*options, ("--",), *((path,) for path in action.documents)))
     return f'python3 -I -c "${script_variable("deploy")}" {arguments}'
 

@@ -190,7 +190,7 @@ def test_a_sidecar_without_its_secrets_or_gpu_is_said() -> None:
         ({"port": None}, 'HR2003: the service "churn" has no `port`: where does it answer?'),
         (
             {"function": "serve:predict"},
-            'HR3050: "churn" is to serve the function "serve:predict": that is not supported yet',
+            'HR3019: no file of the repository is the module "serve", whose function is to be served',
         ),
         ({"needs": (Need(job="sed"),)}, 'HR3001: "sed" is not a job of this manifest'),
     ],

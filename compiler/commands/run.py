@@ -35,6 +35,7 @@ headrace run --from train                 a job and what follows from it, even i
 headrace run --dirty                      the work tree as it is, instead of the commit
 headrace run --explain train              why a job would run, without running anything
 headrace run --env-file ../churn.env      secrets from a file outside of git
+headrace run --serve score                a service's function, over HTTP until it is stopped
 """
 INTERRUPTED = 130
 
@@ -59,6 +60,8 @@ def configure(parser: ArgumentParser) -> None:
     )
     what.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], type=pair, help="a parameter")
     what.add_argument("--force", action="store_true", help="run jobs even if nothing changed")
+    what.add_argument("--serve", metavar="SERVICE", help="serve a service's function here until it is stopped")
+    what.add_argument("--port", metavar="N", type=positive, help="where --serve answers (default: the service's port)")
     what.add_argument("--explain", metavar="JOB", help="say why a job would run, and run nothing")
     files = parser.add_argument_group("from what")
     source = files.add_mutually_exclusive_group()
@@ -78,7 +81,10 @@ def configure(parser: ArgumentParser) -> None:
     how.add_argument("--no-gpu", action="store_true", help="GPU jobs run on the CPU")
     how.add_argument("--skip-builds", action="store_true", help="leave out image builds and what depends on them")
     how.add_argument(
-        "--engine", choices=("auto", "none", "podman", "docker", "buildah"), default="auto", help="the container engine"
+        "--engine",
+        choices=("auto", "none", "host", "podman", "docker", "buildah"),
+        default="auto",
+        help="the container engine; host: images are neither built nor used, all jobs run on this machine itself",
     )
     how.add_argument("--keep", action="store_true", help="leave the jobs' folders, to look at them")
     how.add_argument(
@@ -142,6 +148,8 @@ def _ready(workspace: Workspace, arguments: Namespace, sink: Sink, stop: Stop) -
         if one.severity != "note":
             sink.report(one.code, one.message, one.span, severity=one.severity, labels=one.labels, help=one.help,
                         notes=one.notes, suggestion=one.suggestion)  # fmt: skip
+    if arguments.serve is not None:
+        project = _serving(project, arguments, sink)
     options = _options(project, arguments, sink)
     if options is None or sink.failed:
         return None
@@ -151,6 +159,24 @@ def _ready(workspace: Workspace, arguments: Namespace, sink: Sink, stop: Stop) -
         return _display(arguments, state, plan, stop)
 
     return prepare(project, workspace.repository.root, remote, options, sink, display, stop)
+
+
+def _serving(project: Project, arguments: Namespace, sink: Sink) -> Project:
+    """The project with the one job that serves a service: its smoke test, without requests and without an end."""
+    from compiler import codes
+    from compiler.diagnostics import suggest
+    from targets.local.serving import services, serving
+
+    known = services(project)
+    if arguments.serve not in known:
+        near = suggest(arguments.serve, known)
+        notes = (f"there is {', '.join(sorted(known))}",) if known and not near else ()
+        message = f'"{arguments.serve}" is no service by a function that a pipeline here smoke-tests'
+        sink.report(codes.UNKNOWN_JOB, message, suggestion=near, notes=notes)
+        return project
+    arguments.pipeline, job = known[arguments.serve]
+    arguments.job = [job]
+    return serving(project, arguments.pipeline, job, arguments.port)
 
 
 def _project(workspace: Workspace, arguments: Namespace, sink: Sink) -> Project | None:

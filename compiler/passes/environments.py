@@ -23,6 +23,7 @@ from compiler.ir import (
     Not,
     Project,
     Ref,
+    deployed_images,
 )
 from compiler.passes.context import Context, labels, over_groups, over_pool
 
@@ -126,7 +127,8 @@ def _with_builds(
         for job in jobs
         if isinstance(job.environment, str) or (job.environment is not None and _is_built(job.environment))
     ]
-    wanted.extend(job.action.image for job in jobs if isinstance(job.action, Deploy) and job.action.image)
+    deploys = (job.action for job in jobs if isinstance(job.action, Deploy))
+    wanted.extend(image for deploy in deploys for image in deployed_images(deploy))
     wanted.extend(need.job[6:] for job in jobs for need in job.needs if need.job.startswith("build-"))
     taken = {job.name: job for job in jobs}
     have = builders((*jobs, *pool))
@@ -212,8 +214,8 @@ def resolve_environments(project: Project, context: Context) -> Project:
 
 
 def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str], context: Context) -> Job:
-    if isinstance(job.action, Deploy) and job.action.image is not None:
-        job = _deploying(job, job.action.image, built_by, context)
+    for image in deployed_images(job.action) if isinstance(job.action, Deploy) else ():
+        job = _deploying(job, image, built_by, context)
     named = job.environment
     if isinstance(named, str):
         environment = known.get(named)

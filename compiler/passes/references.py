@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Artifact, BuildImage, Deploy, Environment, Job, Need, Node, Project, Publish, Ref, holes
+from compiler.ir import (
+    Artifact,
+    BuildImage,
+    Deploy,
+    Environment,
+    Job,
+    Need,
+    Node,
+    Project,
+    Publish,
+    Ref,
+    deployed_images,
+    holes,
+)
 from compiler.matrix import axes
 from compiler.passes.context import Context, labels, over_pool
 from compiler.passes.environments import builders
@@ -84,9 +97,8 @@ def _checked_job(job: Job, by_name: Mapping[str, Job], names: _Names, context: C
     if isinstance(job.action, BuildImage):
         _check_uses(job.action.build.secrets, job.origin, names, context)
         _check_publish(job.action.publish, names, context)
-    if isinstance(job.action, Deploy) and job.action.image not in (None, *names.environments):
-        at, what = job.action.origin or job.origin, "an environment with a build"
-        context.unknown(codes.UNKNOWN_ENVIRONMENT, what, str(job.action.image), names.environments, at, "image")
+    if isinstance(job.action, Deploy):
+        _check_deployed(job.action, job, names, context)
     if isinstance(job.environment, Environment):
         _check_environment(job.environment, names, context)
     _check_holes(job, names, context)
@@ -107,6 +119,14 @@ def _known_needs(job: Job, by_name: Mapping[str, Job], context: Context) -> tupl
         else:
             context.unknown(codes.UNKNOWN_JOB, "a job of this manifest", need.job, by_name, at)
     return tuple(kept.values())
+
+
+def _check_deployed(deploy: Deploy, job: Job, names: _Names, context: Context) -> None:
+    for image in deployed_images(deploy):
+        if image not in names.environments:
+            at, what = deploy.origin or job.origin, "an environment with a build"
+            field = "image" if image == deploy.image else "replaces"
+            context.unknown(codes.UNKNOWN_ENVIRONMENT, what, image, names.environments, at, field)
 
 
 def _check_store(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from compiler import codes, kubernetes
 from compiler.ir import (
+    NOTHING,
     Environment,
     EnvVar,
     Job,
@@ -37,6 +38,7 @@ from compiler.passes.rollouts import deploy_job
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.ir import Text
+    from compiler.passes.functions import Served
 
 SMOKE_SECONDS = 1800
 START_SECONDS = 300  # how long a service may take until it answers
@@ -51,19 +53,19 @@ class Lowering:
         self.context = context
         self.environment: Environment | None = None
         self.build: str | None = None  # the job that builds the image
+        self.served: Served | None = None  # the function that the service is made of
         self.rendered: list[Rendered] = []
 
     def resolve(self, environments: dict[str, Environment], built_by: dict[str, str]) -> None:
         """Find the environment and who builds its image; what a service lacks is reported."""
         service, context = self.service, self.context
         if service.function is not None:
-            context.sink.report(
-                codes.FUNCTION_SERVICE,
-                f'"{service.name}" is to serve the function "{service.function}": that is not supported yet',
-                service.origin,
-                field="function",
-                help="let the image's own command serve, or say `command`, and leave `function` out",
-            )
+            from compiler.passes.functions import find_function
+
+            self.served = find_function(service, self.project.folder, context)
+        elif service.model is not None:
+            message = f'"{service.name}" has a `model`, and no `function` that gets it'
+            context.sink.report(codes.KEYS_EXCLUDE, message, service.origin, field="model")
         given = service.environment
         if given is None:
             message = f'the service "{service.name}" has no `environment`: what is to run?'
@@ -81,16 +83,38 @@ class Lowering:
 
     def jobs(self) -> list[Job]:
         service, environment = self.service, self.environment
-        if environment is None:
+        if environment is None or (service.function is not None and self.served is None):
             return []
-        smoke = self.script_smoke(environment) if isinstance(service.smoke, Script) else self.probe_smoke(environment)
+        smoke = self.smoke(environment)
+        if self.served is not None:
+            self.prepare(self.served, environment)
         found = [] if smoke is None else [smoke]
         if service.deploy is not None:
             deploy = self.deploy(service.deploy, environment, smoke)
             found.extend([] if deploy is None else [deploy])
         return found
 
+    def prepare(self, served: Served, environment: Environment) -> None:
+        """Render what the function's interface says, and give the service the command that serves it."""
+        from compiler.passes import functions
+
+        self.rendered.append(functions.document(served, self.project.folder))
+        if self.service.deploy is not None and self.service.command is NOTHING and self.has_port():
+            file = environment.build.file if environment.build is not None else None
+            generated = any(rendered.path == file for rendered in self.project.rendered)
+            self.service, script = functions.deployed(served, self.project.folder, environment, generated, self.context)
+            self.rendered.append(script)
+
     # ------------------------------------------------------------------------------------------------------ smoke test
+
+    def smoke(self, environment: Environment) -> Job | None:
+        if isinstance(self.service.smoke, Script):
+            return self.script_smoke(environment)
+        if self.served is not None:
+            from compiler.passes.functions import smoke_job
+
+            return smoke_job(self.served, environment)
+        return self.probe_smoke(environment)
 
     def script_smoke(self, environment: Environment) -> Job:
         """A command inside of the service's image. Where it names the service as a sidecar, the service runs beside it."""

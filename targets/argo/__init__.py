@@ -121,10 +121,17 @@ def _annotation(identity: Any) -> dict[str, None]:
     return {f'the service account "{pods.account(identity)}" is annotated {annotation}: {value}': None}
 
 
+def script(name: str) -> str:
+    """The text of one of headrace's own scripts, for images that hold it."""
+    from targets.runtime import script as text
+
+    return text(name)
+
+
 def recognise(remote: str | None, has: Any) -> bool:
     """Nothing in a remote's URL says Argo; a folder of ours does."""
     del remote
     return bool(has(FOLDER))
 
 
-__all__ = ["FORBIDDEN", "LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "recognise"]
+__all__ = ["FORBIDDEN", "LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "recognise", "script"]

@@ -6,7 +6,7 @@ that a Kubernetes secret holds.
 
 from __future__ import annotations
 
-from compiler.ir import Deploy, Ref
+from compiler.ir import Deploy, Ref, deployed_images
 from targets import commands
 from targets.argo import artifacts, builds, codes, helpers, jobs, pods, spelling
 
@@ -26,10 +26,8 @@ def template(scope: Scope, job: Job, name: str, known: dict[str, Job]) -> dict[s
     made = pods.pod(scope, job)
     arrivals = artifacts.arrivals(scope, job, known)
     exports, env = jobs.variables(scope, job)
-    if action.image is not None:
-        env.append(
-            {"name": commands.variable(Ref(kind="images", name=action.image)), "value": _built(scope, action.image)}
-        )
+    for built in deployed_images(action):
+        env.append({"name": commands.variable(Ref(kind="images", name=built)), "value": _built(scope, built)})
     env.append(jobs.carried(scope, "deploy"))
     lines = [*exports, *arrivals.lines]
     if action.platform == "gitops":

@@ -159,7 +159,8 @@ def project_secret(scope: Scope) -> str:
 def secret(scope: Scope, use: SecretUse, made: Pod) -> None:
     held = secret_key(scope, use.secret)
     if use.file is None:
-        made.variables.append({"name": use.env or use.secret, "valueFrom": {"secretKeyRef": held}})
+        chosen = {**held, "optional": True} if use.optional else held
+        made.variables.append({"name": use.env or use.secret, "valueFrom": {"secretKeyRef": chosen}})
         return
     path = use.file if use.file.startswith("/") else f"{ROOT}/{use.file}"
     volume = {

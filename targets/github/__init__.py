@@ -128,10 +128,17 @@ def _overlay(workflow: Any, found: list[tuple[str, dict[str, Any]]], settings: S
     overlay.apply(found[0][1], settings.overlay, jobs, FORBIDDEN, sink, settings.origin)
 
 
+def script(name: str) -> str:
+    """The text of one of headrace's own scripts, for images that hold it."""
+    from targets.runtime import script as text
+
+    return text(name)
+
+
 def recognise(remote: str | None, has: Any) -> bool:
     """A repository on GitHub, or one that has workflows already."""
     host = (remote or "").split("://")[-1].split("@")[-1].replace(":", "/").split("/")[0].lower()
     return host == "github.com" or host.startswith("github.") or bool(has(FOLDER))
 
 
-__all__ = ["LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "recognise"]
+__all__ = ["LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "recognise", "script"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes as core
-from compiler.ir import Deploy, Ref
+from compiler.ir import Deploy, Ref, deployed_images
 from targets import commands
 from targets.github import access, codes, expressions
 from targets.github import steps as common
@@ -70,8 +70,8 @@ def _roll_out(workflow: Workflow, job: Job, action: Deploy) -> Step:
     """One script does it on every target; a commit gets the token for as long as it takes, and nowhere else."""
     workflow.scripts["deploy"] = None
     env = {**common.step_env(workflow, job), **access.secret_env(workflow, job)}
-    if action.image is not None:
-        image = Ref(kind="images", name=action.image)
+    for built in deployed_images(action):
+        image = Ref(kind="images", name=built)
         env[commands.variable(image)] = workflow.text(job, (image,))
     lines = commands.deploy(action)
     if action.platform == "gitops":

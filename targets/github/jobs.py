@@ -255,7 +255,7 @@ def _minutes(workflow: Workflow, job: Job, self_hosted: bool) -> int:
 def _permissions(workflow: Workflow, job: Job) -> dict[str, Any]:
     """What the token may do: no more than the steps need, and what the manifest asks for."""
     rights: dict[str, Any] = {}
-    if not isinstance(job.action, Support):
+    if commands.reads_files(job):
         rights["contents"] = "read"
     action = job.action
     if isinstance(action, BuildImage) and images.pushes(workflow, job) and images.is_own_registry(workflow, job):

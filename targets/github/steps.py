@@ -52,7 +52,7 @@ def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
     """All steps of a job that runs commands."""
     _check(workflow, job)
     steps: list[Step] = []
-    if not isinstance(job.action, Support) or self_hosted:
+    if commands.reads_files(job) or self_hosted:
         steps.append(checkout())
     steps += _host_python(workflow, job)
     steps += commit(workflow, job)

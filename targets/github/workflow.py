@@ -18,6 +18,7 @@ from compiler.ir import (
     Ref,
     Script,
     Support,
+    deployed_images,
     holes,
 )
 from compiler.matrix import axes, label, legs
@@ -133,9 +134,8 @@ class Workflow:
         self._machines: dict[int, tuple[Any, bool]] = {}
         self._runners = runners.Runners(settings, sink)
         self.used_images = {ref.name for job in self.jobs for ref in self.holes(job) if ref.kind == "images"}
-        self.used_images |= {
-            job.action.image for job in self.jobs if isinstance(job.action, Deploy) and job.action.image
-        }
+        deploys = (job.action for job in self.jobs if isinstance(job.action, Deploy))
+        self.used_images |= {image for deploy in deploys for image in deployed_images(deploy)}
         self.publishes = any(
             isinstance(job.action, Deploy) or (isinstance(job.action, BuildImage) and job.action.publish is not None)
             for job in self.jobs

@@ -41,6 +41,13 @@ def emit_together(parts: Sequence[tuple[Project, Settings]], sink: Sink) -> tupl
     return emit(parts, sink)
 
 
+def script(name: str) -> str:
+    """The text of one of headrace's own scripts, for images that hold it."""
+    from targets.runtime import script as text
+
+    return text(name)
+
+
 def recognise(remote: str | None, has: Any) -> bool:
     """Whether a repository with this remote URL, where `has(path)` tells what is there, uses GitLab."""
     host = (remote or "").partition("://")[2] or (remote or "")
@@ -48,4 +55,4 @@ def recognise(remote: str | None, has: Any) -> bool:
     return "gitlab" in host.lower() or bool(has(".gitlab-ci.yml"))
 
 
-__all__ = ["LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "emit_together", "recognise"]
+__all__ = ["LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "emit_together", "recognise", "script"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler import duration, quantity
 from compiler.images import BUILDKIT, HELPER
-from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Ref, holes
+from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Ref, deployed_images, holes
 from compiler.yamlwriter import Block
 from targets import commands, prebuilt, runners
 from targets.gitlab import codes, deploy, images
@@ -396,7 +396,7 @@ def matrix_data(legs: tuple[Leg, ...]) -> list[dict[str, Any]]:
 
 
 def needs_data(unit: Unit) -> list[Any]:
-    digests = isinstance(unit.job.action, Deploy) and unit.job.action.image
+    digests = isinstance(unit.job.action, Deploy) and deployed_images(unit.job.action)
     return [_need(edge, bool(digests and isinstance(edge.unit.job.action, BuildImage))) for edge in unit.edges]
 
 

@@ -30,6 +30,7 @@ from targets.local.tree import Entry
 from targets.local.work import Work
 
 _TICK = 0.2  # seconds between looks at locks that other runs hold
+NO_IMAGE = "headrace.invalid/not-built"  # stands for an image where none is built
 
 
 class Engine:
@@ -91,6 +92,9 @@ class Engine:
             return Outcome(CANCELLED, "the run was cancelled")
         if one.kind == CALLED:
             return None if one.job.approval is not None else Outcome(SUCCEEDED)
+        if isinstance(one.job.action, BuildImage) and self.session.on_host and not self.skip_builds:
+            self.session.images[one.job.action.environment or one.name] = NO_IMAGE
+            return Outcome(SUCCEEDED, "images are not built: --engine host")
         if isinstance(one.job.action, BuildImage) and (self.skip_builds or self.session.builder is None):
             return Outcome(SKIPPED, "images are not built: --skip-builds", ruled_out=True)
         return self._held(one)

@@ -37,6 +37,9 @@ from targets.local.values import (
 ENGINES = ("auto", "none", "podman", "docker", "buildah")
 
 
+HOST = "host"  # an engine by name only: this machine itself
+
+
 @dataclass
 class Options:
     """What the command line says."""
@@ -266,12 +269,13 @@ def _ready(
         display(state, plan), stop, sink,
         secrets=options.secrets, use_gpu=options.use_gpu, keep=options.keep,
     )  # fmt: skip
-    kinds = preflight.wants_engine(plan, out)
+    session.on_host = options.engine == HOST
+    kinds = set() if session.on_host else preflight.wants_engine(plan, out)
     session.engine = containers.find(options.engine) if "run" in kinds and options.engine != "buildah" else None
     session.builder = (
         containers.find(options.engine, builder=True) if "build" in kinds and not options.skip_builds else None
     )
-    if options.engine not in ("auto", "none") and kinds and session.engine is None and session.builder is None:
+    if options.engine not in ("auto", "none", HOST) and kinds and session.engine is None and session.builder is None:
         sink.report(codes.NO_ENGINE, f"--engine {options.engine}: it is not installed, or it does not answer")
     preflight.check(plan, session, options.skip_builds)
     if sink.failed or (options.strict and sink.count("warning")):

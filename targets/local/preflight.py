@@ -49,12 +49,16 @@ def _check_builds(plan: Plan, session: Session, skip_builds: bool, out: set[str]
             continue
         if any(edge.to in skipped and not edge.optional for edge in one.needs):
             skipped.add(name)
+        if isinstance(one.job.action, BuildImage) and session.on_host and not skip_builds:
+            message = f'"{one.name}" builds nothing here: what runs in its image runs on this machine itself'
+            session.report(Problem(codes.IMAGE_NOT_USED, message, one.job.origin))
+            continue
         if not isinstance(one.job.action, BuildImage) or (session.builder is not None and not skip_builds):
             continue
         skipped.add(name)
         if not skip_builds:
             message = f'"{one.name}" builds an image: that needs podman, docker or buildah, and none works here'
-            advice = "--skip-builds runs everything else"
+            advice = "--skip-builds runs everything else, --engine host all of it on this machine itself"
             session.report(Problem(codes.NO_ENGINE, message, one.job.origin, help=advice))
     if skip_builds and skipped:
         listed = ", ".join(sorted(skipped))
@@ -90,7 +94,7 @@ def _check_gpu(job: Job, session: Session) -> None:
 def _check_secrets(job: Job, session: Session) -> None:
     uses = [*job.secrets, *(job.action.build.secrets if isinstance(job.action, BuildImage) else ())]
     for use in uses:
-        if use.secret not in session.secrets:
+        if use.secret not in session.secrets and not use.optional:
             message = f'the secret "{use.secret}" has no value here'
             advice = f"set the variable {use.secret}, or write it in a file for --env-file"
             session.report(Problem(codes.NO_VALUE, message, use.origin or job.origin, help=advice))

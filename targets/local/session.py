@@ -55,6 +55,7 @@ class Session:
     builder: Engine | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     use_gpu: bool = True
+    on_host: bool = False  # images are neither built nor used: all jobs run on this machine itself
     keep: bool = False
     images: dict[str, str] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)

@@ -19,6 +19,7 @@ from targets.local.outcome import CANCELLED, FAILED, SUCCEEDED, Outcome, Problem
 from targets.local.plan import Instance
 from targets.local.process import Ended
 from targets.local.results import LOG, Result
+from targets.local.serving import listens
 from targets.local.session import Session
 from targets.local.sidecars import SidecarError, Sidecars
 
@@ -392,7 +393,7 @@ class _Attempt:
         shm = runners.shared_memory(self.job)
         if shm is not None:
             options.append(f"--shm-size={-(-shm // 10**9)}")
-        if self.job.sidecars:  # their ports are this machine's
+        if self.job.sidecars or listens(self.job):  # their ports are this machine's
             options.append("--network=host")
         if self.work.share.devices:
             options.append("--gpus=all" if engine.name == "docker" else "--device=nvidia.com/gpu=all")

@@ -20,6 +20,7 @@ NAMES = {
     "keeper": "keeps checkpoints outside the machine and brings them back",
     "probe": "waits for a service and checks its answer to a request",
     "retry": "runs a command again when an attempt fails",
+    "serve": "serves a Python function over HTTP, and smoke-tests it",
     "stamp": "skips a job whose key is unchanged and whose outputs are held",
     "store": "carries big outputs through a store",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compiler import codes, reader
 from compiler.frontends.native.fields import (
+    boolean,
     check_variable,
     choice,
     exclusive,
@@ -85,7 +86,12 @@ def _file(slot: Slot, context: Context) -> str | None:
     return value
 
 
-USE: Table = {"name": ("secret", name), "env": ("env", variable), "file": ("file", _file)}
+USE: Table = {
+    "name": ("secret", name),
+    "env": ("env", variable),
+    "file": ("file", _file),
+    "optional": ("optional", boolean),
+}
 
 
 def read_secret_uses(slot: Slot, context: Context) -> tuple[SecretUse, ...] | None:
@@ -112,6 +118,7 @@ def _by_variable(node: Mapping, context: Context) -> tuple[SecretUse, ...]:
 def _use(slot: Slot, context: Context) -> SecretUse | None:
     if isinstance(slot.value, Mapping):
         given = exclusive(slot, context, "the use of a secret", "env", "file")
+        exclusive(slot, context, "the use of a secret", "file", "optional")
         found = section(slot, context, USE, "the use of a secret", ("name",))
         if found is None:
             return None

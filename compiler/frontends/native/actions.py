@@ -111,6 +111,7 @@ DEPLOY: Table = {
     "namespace": ("namespace", filled),
     "documents": ("documents", list_of(path)),
     "image": ("image", filled),
+    "replaces": ("replaces", pairs(plain)),
     "branch": ("branch", filled),
     "repository": ("repository", filled),
     "health": ("health", filled),

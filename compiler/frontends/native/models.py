@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler import reader
+from compiler import codes, reader
 from compiler.frontends.native.access import read_secret_uses
 from compiler.frontends.native.actions import ACTIONS, read_rollout
 from compiler.frontends.native.environments import environment_or_name
@@ -15,13 +15,16 @@ from compiler.frontends.native.fields import (
     list_of,
     objective,
     port,
+    report_parse,
     section,
     shaped,
     shell,
 )
 from compiler.frontends.native.jobs import read_job, read_need
+from compiler.frontends.native.paths import path
 from compiler.frontends.native.resources import read_resources
 from compiler.ir import LIFECYCLE_STEPS, Lifecycle, Model, Probe, Script, Service
+from compiler.paths import PathError, from_root
 from compiler.yamltree import Mapping, Slot, slots
 
 TYPE_CHECKING = False
@@ -89,9 +92,28 @@ def _smoke(slot: Slot, context: Context) -> Probe | Script | None:
     return None if found is None else Probe(**found)
 
 
+_module_function = shaped(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", "serve:predict")
+
+
+def _function(slot: Slot, context: Context) -> str | None:
+    """A function of a module, or of a file: `serve:predict`, `serving/serve.py:predict`."""
+    value = slot.value
+    if not isinstance(value, str) or ".py:" not in value:
+        return _module_function(slot, context)
+    file, _, function = value.rpartition(":")
+    if not function.isidentifier():
+        return _module_function(slot, context)
+    try:
+        return f"{from_root(file, context.folder)}:{function}"
+    except PathError as error:
+        report_parse(error, slot, context, codes.BAD_PATH)
+        return None
+
+
 SERVICE: Table = {
     "environment": ("environment", environment_or_name),
-    "function": ("function", shaped(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", "serve:predict")),
+    "function": ("function", _function),
+    "model": ("model", path),
     "command": ("command", list_of(holed, least=1)),
     "port": ("port", port),
     "replicas": ("replicas", integer(0, 10000)),

@@ -246,7 +246,9 @@ class _Writer:
         data: Data = {"platform": deploy.platform}
         data |= _fields(deploy, ("to", "cluster", "namespace"))
         _put(data, "documents", deploy.documents, self.paths)
-        return data | _fields(deploy, ("image", "branch", "repository", "health", "url", "service"))
+        _put(data, "image", deploy.image)
+        _put(data, "replaces", deploy.replaces, _pairs)
+        return data | _fields(deploy, ("branch", "repository", "health", "url", "service"))
 
     def output(self, output: ir.Artifact | ir.ChangedFiles) -> object:
         data: Data = {}
@@ -308,10 +310,15 @@ class _Writer:
         _put(data, "ingress", rollout.ingress, _ingress)
         return data | _fields(rollout, ("branch", "repository", "approve"))
 
+    def function(self, function: str) -> str:
+        file, _, name = function.rpartition(":")
+        return f"{self.path(file)}:{name}" if file.endswith(".py") else function
+
     def service(self, service: ir.Service) -> Data:
         data: Data = {}
         _put(data, "environment", service.environment, self.environment_or_name)
-        _put(data, "function", service.function)
+        _put(data, "function", service.function, self.function)
+        _put(data, "model", service.model, self.path)
         _put(data, "command", service.command, _argv)
         data |= _fields(service, ("port", "replicas"))
         _put(data, "resources", service.resources, _resources)
@@ -398,11 +405,13 @@ def _secret_uses(uses: Iterable[ir.SecretUse]) -> list[object]:
 
 
 def _secret_use(use: ir.SecretUse) -> object:
+    data: Data = {"name": _scalar(use.secret)}
     if use.file is not None:
-        return {"name": _scalar(use.secret), "file": use.file}
-    if use.env in (None, use.secret):
-        return _scalar(use.secret)
-    return {"name": _scalar(use.secret), "env": use.env}
+        data["file"] = use.file
+    elif use.env not in (None, use.secret):
+        data["env"] = use.env
+    _put(data, "optional", use.optional)
+    return data["name"] if list(data) == ["name"] else data
 
 
 def _need(need: ir.Need) -> object:
