@@ -86,6 +86,7 @@ class Checked:
         self.manifests.update(unit.path for unit in workspace.units)
         self.manifests.update(project.manifest for project in read)
         self.lines += [_fine(project) for project in lowered]
+        self.lines += [f"{unit.path}: fine, it has no jobs" for unit in workspace.units if not read]
         self.lines += [line for project in read for line in _overlays(project)]
 
 

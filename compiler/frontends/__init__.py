@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 FRONT_ENDS: dict[str, str] = {
     "native": "compiler.frontends.native",
+    "mlspec": "compiler.frontends.mlspec",
 }
 
 

@@ -38,4 +38,4 @@ class FrontEnd(Protocol):
         """The manifests of this dialect that are found by themselves in a folder: paths from the root."""
 
     def read(self, unit: str, repository: Files, sink: Sink) -> Project | None:
-        """What a manifest says. Faults go to the sink; None where nothing could be read."""
+        """What a manifest says. Faults go to the sink; None where there is no work to be read."""
