@@ -23,7 +23,9 @@ def sniff(path: str, head: str) -> bool:
     from compiler.frontends.mlspec.kinds import kind_of
 
     lines = head.split("\n")
-    keys = [line.split(":", 1)[0].strip("'\"") for line in lines if ":" in line and line[:1] not in (" ", "\t", "#", "-")]
+    keys = [
+        line.split(":", 1)[0].strip("'\"") for line in lines if ":" in line and line[:1] not in (" ", "\t", "#", "-")
+    ]
     if "mlSpecVersion" in keys or "specVersion" in keys:
         return True
     return "version" not in keys[:1] and kind_of(keys) is not None

@@ -22,7 +22,9 @@ PARAMETER_VALUE = Code("HR3405", "mlspec-parameter-value", NOTE, "a parameter's 
 INCOMPLETE = Code("HR3406", "mlspec-incomplete", ERROR, "a section is switched on and lacks what it needs")
 SWITCHED_OFF = Code("HR3407", "mlspec-switched-off", NOTE, "a section is filled in and not switched on")
 CONVERSION = Code("HR3408", "mlspec-conversion", WARNING, "the file to convert is not of the model's framework")
-UNRESOLVED = Code("HR3409", "mlspec-unresolved", ERROR, "a store, file set, module or data set that no document declares")
+UNRESOLVED = Code(
+    "HR3409", "mlspec-unresolved", ERROR, "a store, file set, module or data set that no document declares"
+)
 NO_MOUNT_TYPE = Code("HR3410", "mlspec-no-mount-type", WARNING, "no mount type, which one document requires")
 OVERWRITTEN = Code("HR3411", "mlspec-overwritten", WARNING, "the training's results would overwrite its code or data")
 MOVING_TAG = Code("HR3412", "mlspec-moving-tag", WARNING, "an image by a tag that moves")
@@ -36,5 +38,7 @@ OPEN_INTERFACE = Code("HR3419", "mlspec-open-interface", NOTE, "a module does no
 PORT = Code("HR3420", "mlspec-port", ERROR, "a module's input is not connected to exactly one source")
 CONFLICT = Code("HR3421", "mlspec-conflict", ERROR, "two part files say different things under one name")
 UNKNOWN_PHASE = Code("HR3422", "mlspec-unknown-phase", ERROR, "a process whose name is no phase")
-PLATFORM = Code("HR3423", "mlspec-platform", ERROR, "a platform that the model was not tested on, or that has no form here")
+PLATFORM = Code(
+    "HR3423", "mlspec-platform", ERROR, "a platform that the model was not tested on, or that has no form here"
+)
 DUPLICATE = Code("HR3424", "mlspec-duplicate", ERROR, "two objects that are in use have one name")

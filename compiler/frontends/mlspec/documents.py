@@ -28,9 +28,7 @@ def check_dataset(document: View, sink: Sink) -> None:
     if visible in reader.TRUE and state in ("deprecated", "archived"):
         message = f"a data set that is {state} is hidden by definition, and said to be visible"
         labels = (Label(document.slot.span("state"), "the state is here"),)
-        sink.report(
-            codes.CONTRADICTION, message, document.slot.span("isVisible"), severity="warning", labels=labels
-        )
+        sink.report(codes.CONTRADICTION, message, document.slot.span("isVisible"), severity="warning", labels=labels)
     _check_date(document, "dateGenerated", sink)
     _check_date(document, "versionedOn", sink)
     _check_semantic(document, "version", sink)
@@ -62,7 +60,11 @@ def _check_semantic(document: View, key: str, sink: Sink) -> None:
     from re import fullmatch
 
     found = document.get(key)
-    if found is not None and found.is_text and not fullmatch(r"[0-9]+(\.[0-9]+){0,2}([-+][0-9A-Za-z.+-]+)?", found.value):
+    if (
+        found is not None
+        and found.is_text
+        and not fullmatch(r"[0-9]+(\.[0-9]+){0,2}([-+][0-9A-Za-z.+-]+)?", found.value)
+    ):
         message = f'"{key}" takes a semantic version such as 1.0.1, not {reader.shown(found.slot.value)}'
         sink.report(codes.FIELD_VALUE, message, found.at)
 
@@ -99,7 +101,7 @@ def check_path(document: View, sink: Sink) -> None:
     if not given:
         sink.report(core.MISSING_KEY, 'a data path needs one of "RelativePath", "Table" or "Query"', document.slot)
     if len(given) > 1:
-        message = f'a data path is one of {" and ".join(given)}, not several'
+        message = f"a data path is one of {' and '.join(given)}, not several"
         sink.report(core.KEYS_EXCLUDE, message, document.key_span(given[1]))
 
 
@@ -130,7 +132,9 @@ def check_interface(version: View, sink: Sink) -> None:
     open_ones = [key for key in ("inputs", "outputs", "params") if version.text(key).upper() == "TBD"]
     if open_ones:
         names = " and ".join(f'"{key}"' for key in open_ones)
-        message = f"{names} of this module {'are' if len(open_ones) > 1 else 'is'} open: they are not checked at its steps"
+        message = (
+            f"{names} of this module {'are' if len(open_ones) > 1 else 'is'} open: they are not checked at its steps"
+        )
         sink.report(codes.OPEN_INTERFACE, message, version.slot.span(open_ones[0]))
     for key in ("inputs", "outputs", "params"):
         listed = [item.get("name") for item in version.listed(key) if item.is_mapping]
@@ -227,5 +231,3 @@ CHECKS: dict[str, Check] = {
     "inferenceRequest": check_record,
     "objectives": check_objectives,
 }
-
-

@@ -45,7 +45,9 @@ def check_name(name: View, sink: Sink) -> None:
     """M02. MLSpec's own examples break it, so that it is a warning."""
     if is_name(name.value) or len(name.value) > LONGEST_NAME:  # what is too long is the schema's
         return
-    message = f"{reader.shown(name.slot.value)} is no name of an object: letters, digits, _ and -, a letter or digit first"
+    message = (
+        f"{reader.shown(name.slot.value)} is no name of an object: letters, digits, _ and -, a letter or digit first"
+    )
     sink.report(codes.OBJECT_NAME, message, name.at, help=f'jobs and files are named "{slug(name.value)}"')
 
 

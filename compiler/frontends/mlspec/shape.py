@@ -232,7 +232,9 @@ def _words(schema: Schema) -> list[str]:
     """What a schema takes, in words."""
     found = [word for inner in schema.get("anyOf", ()) for word in _words(_resolved(inner))]
     kinds = _kinds(schema)
-    return found + [_WORDS[kind] for kind in _WORDS if kind in kinds and not (kind != "string" and _is_text(kind, kinds))]
+    return found + [
+        _WORDS[kind] for kind in _WORDS if kind in kinds and not (kind != "string" and _is_text(kind, kinds))
+    ]
 
 
 def _is_text(kind: str, kinds: frozenset[str]) -> bool:
