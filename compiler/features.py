@@ -92,6 +92,7 @@ class Feature(Enum):
     DEPLOY = "deploy to Kubernetes"
     GITOPS = "deploy by commit"
     CALL = "call of another pipeline"
+    NODES = "job on several machines"
 
 
 _TRIGGERS = {
@@ -295,6 +296,8 @@ def _of_attempts(job: ir.Job) -> Iterator[Feature]:
         yield Feature.SIDECARS
     if job.objectives:
         yield Feature.OBJECTIVES
+    if (job.nodes or 1) > 1:
+        yield Feature.NODES
 
 
 def _of_action(action: ir.Action | None) -> Iterator[Feature]:

@@ -413,6 +413,16 @@ class Call(Node):
     parameters: tuple[EnvVar, ...] = NOTHING
 
 
+class Tool(Node):
+    """Run one of headrace's own tools (compiler/tools.py) over the repository's files, with exact arguments.
+
+    A pass makes a Support of it.
+    """
+
+    name: str
+    arguments: tuple[Text, ...] = NOTHING
+
+
 class Support(Node):
     """Run one of headrace's own scripts (targets/runtime) with exact arguments. Made by passes only."""
 
@@ -422,7 +432,7 @@ class Support(Node):
 
 
 if TYPE_CHECKING:
-    Action: TypeAlias = "Script | Exec | Entry | BuildImage | Deploy | Call | Support"
+    Action: TypeAlias = "Script | Exec | Entry | BuildImage | Deploy | Call | Tool | Support"
 
 
 class Need(Node):
@@ -596,7 +606,7 @@ class Objective(Node):
 class Job(Node):
     """One unit of work. Before the passes any field may be None; what `environment` names is then a text.
 
-    Resolved (what targets see): `action` is none of Entry or None; `environment` is an Environment with an image, or None
+    Resolved (what targets see): `action` is none of Entry, Tool or None; `environment` is an Environment with an image, or None
     for actions that bring their own; `needs` holds every edge, with producers of inputs and datasets; `inputs` and
     `outputs` have final paths; `timeout` is set; `extends` is None; `condition` includes what events the job's pipeline
     gives it.
@@ -631,6 +641,7 @@ class Job(Node):
     lock: Lock | None = None
     sidecars: tuple[Sidecar, ...] = NOTHING
     objectives: tuple[Objective, ...] = NOTHING
+    nodes: int | None = None  # machines that run it together, as one job
 
 
 # ---------------------------------------------------------------------------------------------------- triggers, pipelines
@@ -745,6 +756,8 @@ class Service(Node):
     smoke: Probe | Script | None = None
     deploy: Rollout | None = None
     needs: tuple[Need, ...] = NOTHING
+    stored_model: str | None = None  # where the model lies that the platform's own server loads, instead of an image
+    framework: str | None = None  # what the model is of: sklearn, tensorflow, …
 
 
 class Model(Node):
@@ -777,9 +790,10 @@ LIFECYCLE_STEPS = (
 
 
 class Lifecycle(Node):
-    """Which job does which of the thirteen steps."""
+    """Which job does which of the thirteen steps. The objectives judge evaluation and testing, each for itself."""
 
     steps: tuple[tuple[str, str], ...] = NOTHING
+    objectives: tuple[Objective, ...] = NOTHING
 
 
 # ------------------------------------------------------------------------------------------- settings beside the work

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Document: TypeAlias = dict[str, Any]
 
 PLATFORMS = ("kubernetes", "knative", "kserve", "seldon")
+LOADING = ("kserve", "seldon")  # what has servers of its own that load a model
+DEFAULT_PORT = 8080  # of a server that the platform brings
 PLACEHOLDER_HOST = "headrace.invalid"
 LONGEST_LABEL = 63  # characters of a label's value, and of a name that becomes one
 
@@ -63,6 +65,8 @@ class Workload(Node):
     pull_secret: str | None = None
     resources: Resources | None = None
     health: str | None = None  # a URL path; without it the port has to answer
+    model: str | None = None  # where the model lies that the platform's server loads, instead of an image
+    framework: str | None = None
 
 
 def is_label(name: str) -> bool:
@@ -97,6 +101,17 @@ def documents(workload: Workload, platform: str, ingress: Ingress | None = None)
     if platform == "kserve":
         return (inference_service(workload),)
     return (seldon_deployment(workload),)
+
+
+# What the platforms' own servers call a framework.
+_FORMATS = {"scikit-learn": "sklearn", "torch": "pytorch", "onnxruntime": "onnx"}
+_SERVERS = {
+    "scikit-learn": "SKLEARN_SERVER",
+    "sklearn": "SKLEARN_SERVER",
+    "xgboost": "XGBOOST_SERVER",
+    "tensorflow": "TENSORFLOW_SERVER",
+    "mlflow": "MLFLOW_SERVER",
+}
 
 
 def labels(workload: Workload) -> dict[str, str]:
@@ -294,7 +309,7 @@ def domain_mapping(workload: Workload, ingress: Ingress) -> Document:
 def inference_service(workload: Workload) -> Document:
     """https://kserve.github.io/website/: a predictor of one's own is a container of this very name."""
     predictor: Document = {} if workload.replicas is None else {"minReplicas": workload.replicas}
-    predictor |= pod(workload, "kserve-container")
+    predictor |= pod(workload, "kserve-container") if workload.model is None else _kserve_model(workload)
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -303,13 +318,33 @@ def inference_service(workload: Workload) -> Document:
     }
 
 
+def _kserve_model(workload: Workload) -> Document:
+    """https://kserve.github.io/website/docs/model-serving/predictive-inference/frameworks/overview: a format and a place."""
+    name = workload.framework or ""
+    found: Document = {"modelFormat": {"name": _FORMATS.get(name, name)}, "storageUri": workload.model}
+    env = [{"name": name, "value": value} for name, value in workload.env] + _secret_variables(workload)
+    amounts = resources(workload.resources)
+    return {"model": {**found, **({"env": env} if env else {}), **({"resources": amounts} if amounts else {})}}
+
+
+def _seldon_server(workload: Workload) -> Document:
+    """https://docs.seldon.io/projects/seldon-core/en/latest/servers/overview.html"""
+    name = workload.framework or ""
+    return {"implementation": _SERVERS.get(name, "TRITON_SERVER"), "modelUri": workload.model}
+
+
 def seldon_deployment(workload: Workload) -> Document:
     """https://docs.seldon.io/projects/seldon-core/en/latest/reference/seldon-deployment.html: one model, no graph."""
     predictor: Document = {"name": "default"}
     if workload.replicas is not None:
         predictor["replicas"] = workload.replicas
-    predictor["componentSpecs"] = [{"spec": pod(workload)}]
-    predictor["graph"] = {"name": workload.name, "type": "MODEL", "endpoint": {"type": "REST"}, "children": []}
+    graph: Document = {"name": workload.name}
+    if workload.model is None:
+        predictor["componentSpecs"] = [{"spec": pod(workload)}]
+        graph |= {"type": "MODEL", "endpoint": {"type": "REST"}, "children": []}
+    else:
+        graph |= _seldon_server(workload)
+    predictor["graph"] = graph
     return {
         "apiVersion": "machinelearning.seldon.io/v1",
         "kind": "SeldonDeployment",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from posixpath import relpath
 
 from compiler.ir import Artifact, Deploy, Environment, Exec, Job, Ref, Script, Support, holes
+from compiler.tools import WORKING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -267,8 +268,9 @@ def working_folder(job: Job) -> str:
 
 
 def reads_files(job: Job) -> bool:
-    """Whether a job works on the commit's files: headrace's own scripts do where an environment is prepared for them."""
-    return not isinstance(job.action, Support) or job.environment is not None
+    """Whether a job works on the commit's files: of headrace's own scripts the tools
+    do, and those that an environment is prepared for."""
+    return not isinstance(job.action, Support) or job.environment is not None or job.action.script in WORKING
 
 
 def gate(job: Job) -> list[str]:

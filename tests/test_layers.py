@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compiler/features.py": {"compiler.ir", "compiler.source", "compiler"},
     "compiler/target.py": CORE | {"compiler.features"},
     "compiler/images.py": set(),
+    "compiler/tools.py": set(),
     "compiler/yamlwriter.py": {"compiler.pattern", "compiler"},
     "compiler/quantity.py": {"compiler.pattern", "compiler"},
     "compiler/duration.py": {"compiler.pattern", "compiler"},
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 TARGETS_MAY = CORE | LANGUAGES | {
     "compiler.features", "compiler.graph", "compiler.matrix", "compiler.target", "compiler.images",
-    "compiler.kubernetes", "compiler.pattern", "compiler.yamlwriter", "compiler.records",
+    "compiler.kubernetes", "compiler.pattern", "compiler.tools", "compiler.yamlwriter", "compiler.records",
 }  # fmt: skip
 
 

@@ -171,7 +171,7 @@ def _with_steps(jobs: tuple[Job, ...], plans: list[tuple[Model, dict[str, str]]]
         for name, need in _edges(here, model):
             changed[name] = changed[name].replace(needs=with_need(changed[name].needs, need))
         for name in dict.fromkeys(_judges(here)):
-            objectives = _united(changed[name].objectives, model.objectives)
+            objectives = united(changed[name].objectives, model.objectives)
             changed[name] = changed[name].replace(objectives=objectives)
     return tuple(changed[job.name] for job in jobs)
 
@@ -189,6 +189,6 @@ def _edges(steps: dict[str, str], model: Model) -> Iterable[tuple[str, Need]]:
         before = name
 
 
-def _united(own: tuple[Objective, ...], more: tuple[Objective, ...]) -> tuple[Objective, ...]:
+def united(own: tuple[Objective, ...], more: tuple[Objective, ...]) -> tuple[Objective, ...]:
     united = tuple(dict.fromkeys((*own, *more)))
     return united or NOTHING

@@ -67,7 +67,9 @@ class Lowering:
             message = f'"{service.name}" has a `model`, and no `function` that gets it'
             context.sink.report(codes.KEYS_EXCLUDE, message, service.origin, field="model")
         given = service.environment
-        if given is None:
+        if service.stored_model is not None:
+            self.check_model()
+        elif given is None:
             message = f'the service "{service.name}" has no `environment`: what is to run?'
             context.sink.report(codes.MISSING_KEY, message, service.origin)
         elif isinstance(given, str):
@@ -75,14 +77,32 @@ class Lowering:
             if self.environment is None:
                 what = "an environment of this manifest"
                 context.unknown(codes.UNKNOWN_ENVIRONMENT, what, given, environments, service.origin, "environment")
-        else:
+        elif given is not None:
             self.environment = given if given.name else given.replace(name=service.name)
         if self.environment is not None and self.environment.build is not None:
             name = self.environment.name or service.name
             self.build = built_by.get(name, build_name(name))
 
+    def check_model(self) -> None:
+        """A model that the platform's own server loads: no image is run, and only two platforms have such servers."""
+        service, sink = self.service, self.context.sink
+        if service.environment is not None or service.smoke is not None:
+            other = "environment" if service.environment is not None else "smoke"
+            message = f'"{service.name}" is a model that the platform loads: `{other}` means nothing to it'
+            sink.report(codes.KEYS_EXCLUDE, message, service.origin, field=other)
+        if service.deploy is None or service.deploy.platform not in kubernetes.LOADING:
+            message = f'"{service.name}" is a model, and only {" and ".join(kubernetes.LOADING)} load models themselves'
+            advice = "name one of them under `deploy`, or give it an image that serves the model"
+            sink.report(codes.WRONG_VALUE, message, service.origin, field="deploy", help=advice)
+        if service.framework is None:
+            message = f'the service "{service.name}" needs `framework`: what the model is of'
+            sink.report(codes.MISSING_KEY, message, service.origin)
+
     def jobs(self) -> list[Job]:
         service, environment = self.service, self.environment
+        if service.stored_model is not None:
+            deploy = None if service.deploy is None else self.deploy(service.deploy, Environment(), None)
+            return [] if deploy is None else [deploy]
         if environment is None or (service.function is not None and self.served is None):
             return []
         smoke = self.smoke(environment)
@@ -253,18 +273,18 @@ class Lowering:
 
     def workload(self, rollout: Rollout, environment: Environment) -> kubernetes.Workload | None:
         service = self.service
-        ready = [self.has_port(), self.check_names(rollout)]
-        image = self.document_image(environment)
+        loads = service.stored_model is not None
+        ready = [loads or self.has_port(), self.check_names(rollout)]
+        image = "" if loads else self.document_image(environment)
         env = [(variable.name, self.known(variable.value, variable)) for variable in service.env]
         command = [self.known(word, service) for word in service.command]
         if not all(ready) or image is None or None in command or any(value is None for _, value in env):
             return None
-        assert service.port is not None
         self.report_outside(environment)
         return kubernetes.Workload(
             name=service.name,
             image=image,
-            port=service.port,
+            port=service.port or kubernetes.DEFAULT_PORT,
             part_of=self.project.name,
             namespace=rollout.namespace,
             command=tuple(word for word in command if word is not None),
@@ -274,6 +294,8 @@ class Lowering:
             pull_secret=kubernetes.legal(environment.credentials) if environment.credentials else None,
             resources=service.resources,
             health=health_path(service),
+            model=service.stored_model,
+            framework=service.framework,
         )
 
     def check_names(self, rollout: Rollout) -> bool:

@@ -64,7 +64,9 @@ def _acting(job: Job, templates: dict[str, Any], context: Context) -> Job:
     """A job with its template; one of the two says what is done."""
     done = _extended(job, templates, context)
     if done.action is None and templates.get(job.extends or "") is not None:
-        message = f'"{job.name}" does nothing: neither it nor "{job.extends}" has run, entry, build, deploy or call'
+        message = (
+            f'"{job.name}" does nothing: neither it nor "{job.extends}" has run, entry, build, deploy, call or tool'
+        )
         context.sink.report(codes.MISSING_KEY, message, job.origin, field="extends")
     return done
 

@@ -133,4 +133,8 @@ SUPPORT: dict[Feature, Support] = {
         how="the called pipeline is a workflow of its own, started and waited for by a pod whose service account must be "
         "allowed to create workflows"
     ),
+    Feature.NODES: Emulated(
+        how="a pod for each machine; they find one another by a headless service, for which the service account must be "
+        "allowed to create services, and by the variables that torchrun and TensorFlow read"
+    ),
 }

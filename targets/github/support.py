@@ -102,4 +102,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.DEPLOY: Native(),
     Feature.GITOPS: Native(),
     Feature.CALL: Native(),
+    Feature.NODES: Unsupported(
+        why="GitHub starts jobs one by one, and the legs of a matrix do not find one another: use Argo Workflows, or one node"
+    ),
 }

@@ -110,6 +110,9 @@ OTHERWISE: dict[Feature, Support] = {
     Feature.GITOPS: Emulated(
         how="a job commits the documents to the branch, with the project's token HEADRACE_GITOPS_TOKEN"
     ),
+    Feature.NODES: Unsupported(
+        why="GitLab starts jobs one by one, and parallel ones do not find one another: use Argo Workflows, or one node"
+    ),
     Feature.IMAGE_CREDENTIALS: Emulated(how="the secret is given to the runner as DOCKER_AUTH_CONFIG"),
 }
 SUPPORT: dict[Feature, Support] = {feature: OTHERWISE.get(feature, Native()) for feature in Feature}

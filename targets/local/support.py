@@ -88,4 +88,5 @@ SUPPORT: dict[Feature, Support] = {
     Feature.DEPLOY: Emulated(how="the documents are written beside the run's record, and not applied"),
     Feature.GITOPS: Emulated(how="the documents are written beside the run's record, and not committed"),
     Feature.CALL: Native(),
+    Feature.NODES: Unsupported(why="this is one machine; --allow NODES runs the job on it alone"),
 }  # fmt: skip

@@ -13,18 +13,27 @@ import os
 NAMES = {
     "artifact": "packs and unpacks outputs as deterministic tars",
     "check_parameters": "checks the type and bounds of the run's parameters",
+    "attest": "writes a run's record and the statement of what it was made from",
     "content_key": "computes the cache key of a job",
+    "data": "checks data files against a schema of columns, or writes the first schema",
     "decide": "evaluates conditions that a target cannot test natively",
     "deploy": "puts built images into Kubernetes documents, and applies or commits them",
     "gate": "judges objectives over a job's metrics",
     "keeper": "keeps checkpoints outside the machine and brings them back",
+    "leakage": "checks that the parts of a split have no row in common",
+    "objectives": "freezes objectives: a copy and its hash",
+    "objects": "fetches from and uploads to object stores",
+    "onnx": "converts a model to ONNX, and verifies it by tolerances",
     "probe": "waits for a service and checks its answer to a request",
+    "records": "checks the lines of an inference log against a record",
     "retry": "runs a command again when an attempt fails",
+    "score": "runs samples through a model, checks them against schemas, measures",
     "serve": "serves a Python function over HTTP, and smoke-tests it",
     "stamp": "skips a job whose key is unchanged and whose outputs are held",
     "store": "carries big outputs through a store",
+    "tolerance": "compares numbers of two files within tolerances",
 }
-PARTS = ("archive", "blobs", "child", "problem", "web")
+PARTS = ("archive", "blobs", "child", "compare", "problem", "provenance", "reports", "rows", "shapes", "web")
 
 _FUTURE = "from __future__ import annotations"
 _IMPORT = "from targets.runtime."

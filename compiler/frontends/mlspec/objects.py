@@ -53,6 +53,8 @@ def check_name(name: View, sink: Sink) -> None:
 
 def slug(name: str) -> str:
     """A name as a job, a file or a variable takes it."""
+    if is_name(name):
+        return name
     safe = "".join(c if c in _LETTERS or c in "_-" else "-" for c in name.strip().lower())
     while "--" in safe:
         safe = safe.replace("--", "-")

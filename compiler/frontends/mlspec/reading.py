@@ -101,7 +101,7 @@ def parse(source: Source, sink: Sink) -> View | None:
 
 def _kind(view: View, sink: Sink) -> str | None:
     said = view.get("kind")
-    kind = kind_of(view.keys(), said.value if said is not None else "")
+    kind = kind_of(view.names(), said.value if said is not None else "")
     if kind is None and said is not None:
         near = suggest(said.value, KINDS)
         message = f"{reader.shown(said.slot.value)} is no kind of MLSpec's documents"

@@ -88,7 +88,7 @@ class View:
             return []
         return [(str(slot.key), View(slot)) for slot in slots(node) if slot.tag is None and not _is_empty(slot)]
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Every key, whether something stands behind it or not."""
         return list(self.slot.value.entries) if isinstance(self.slot.value, Mapping) else []
 

@@ -1,4 +1,4 @@
-"""What a job does: `run`, `entry`, `build`, `deploy` or `call`."""
+"""What a job does: `run`, `entry`, `build`, `deploy`, `call` or `tool`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from compiler.frontends.native.fields import (
     shell,
 )
 from compiler.frontends.native.paths import path
-from compiler.ir import Argument, Build, BuildImage, Call, Deploy, Entry, EnvVar, Exec, Ingress, Rollout, Script
+from compiler.ir import Argument, Build, BuildImage, Call, Deploy, Entry, EnvVar, Exec, Ingress, Rollout, Script, Tool
+from compiler.tools import TOOLS
 from compiler.yamltree import Mapping, Sequence, Slot, items, slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.frontends.native.fields import Context, Table
 
-ACTIONS = ("run", "entry", "build", "deploy", "call")
+ACTIONS = ("run", "entry", "build", "deploy", "call", "tool")
 PLATFORMS = ("kubernetes", "knative", "kserve", "seldon", "apply", "gitops")
 _BOOLEANS = reader.TRUE | reader.FALSE
 
@@ -178,3 +179,12 @@ def read_call(slot: Slot, context: Context) -> Call | None:
         return Call(pipeline=pipeline, origin=slot) if pipeline else None
     found = section(slot, context, CALL, "a call", ("pipeline",))
     return None if found is None else Call(**found)
+
+
+TOOL: Table = {"name": ("name", choice(*TOOLS)), "arguments": ("arguments", list_of(holed))}
+
+
+def read_tool(slot: Slot, context: Context) -> Tool | None:
+    """One of headrace's own tools, with exact arguments."""
+    found = section(slot, context, TOOL, "a tool", ("name",))
+    return None if found is None else Tool(**found)

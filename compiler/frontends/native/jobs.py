@@ -11,6 +11,7 @@ from compiler.frontends.native.actions import (
     read_deploy,
     read_entry,
     read_run,
+    read_tool,
 )
 from compiler.frontends.native.environments import SHELLS, environment_or_name
 from compiler.frontends.native.fields import (
@@ -277,6 +278,7 @@ DEFAULTS: Table = {
     "sidecars": ("sidecars", list_of(_sidecar)),
     "approve": ("approval", _approve),
     "lock": ("lock", _lock),
+    "nodes": ("nodes", integer(1)),
 }
 JOB: Table = {
     "run": ("action", read_run),
@@ -284,6 +286,7 @@ JOB: Table = {
     "build": ("action", read_build_job),
     "deploy": ("action", read_deploy),
     "call": ("action", read_call),
+    "tool": ("action", read_tool),
     "extends": ("extends", filled),
     **DEFAULTS,
 }

@@ -13,6 +13,7 @@ from compiler.frontends.native.fields import (
     holed,
     integer,
     list_of,
+    name,
     objective,
     port,
     report_parse,
@@ -30,7 +31,7 @@ from compiler.yamltree import Mapping, Slot, slots
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.frontends.native.fields import Context, Read, Table
-    from compiler.ir import Job, Rollout
+    from compiler.ir import Job, Objective, Rollout
 
 _OF_JOBS = frozenset((*ACTIONS, "extends"))
 _url_path = shaped(r"/[^\s]*", "/health")
@@ -124,6 +125,8 @@ SERVICE: Table = {
     "smoke": ("smoke", _smoke),
     "deploy": ("deploy", read_rollout),
     "needs": ("needs", list_of(read_need)),
+    "stored_model": ("stored_model", filled),
+    "framework": ("framework", name),
 }
 
 
@@ -133,16 +136,21 @@ def read_service(slot: Slot, context: Context, service: str) -> Service | None:
 
 
 def read_lifecycle(slot: Slot, context: Context) -> Lifecycle | None:
-    """Step -> job."""
+    """Step -> job, and the objectives that judge evaluation and testing."""
     node = reader.mapping(slot, context.sink)
     if node is None:
         return None
     found: list[tuple[str, str]] = []
+    objectives: tuple[Objective, ...] | None = None
     for entry in slots(node):
+        if entry.key == "objectives":
+            objectives = list_of(objective)(entry, context)
+            continue
         if entry.key not in LIFECYCLE_STEPS:
-            reader.unknown_key(str(entry.key), node, LIFECYCLE_STEPS, context.sink, "a lifecycle")
+            reader.unknown_key(str(entry.key), node, (*LIFECYCLE_STEPS, "objectives"), context.sink, "a lifecycle")
             continue
         job = filled(entry, context)
         if job is not None:
             found.append((str(entry.key), job))
-    return Lifecycle(steps=tuple(found), origin=node)
+    made = Lifecycle(steps=tuple(found), origin=node)
+    return made if objectives is None else made.replace(objectives=objectives)

@@ -127,7 +127,7 @@ class _Writer:
         _put(data, "defaults", project.defaults, self.job)
         _put(data, "jobs", project.jobs, self.jobs)
         _put(data, "models", project.models, lambda found: self.by_name(found, self.model))
-        _put(data, "lifecycle", project.lifecycle, lambda lifecycle: _pairs(lifecycle.steps))
+        _put(data, "lifecycle", project.lifecycle, _lifecycle)
         _put(data, "services", project.services, lambda found: self.by_name(found, self.service))
         _put(data, "pipelines", project.pipelines, lambda found: self.by_name(found, self.pipeline))
         _put(data, "targets", project.settings, lambda found: {item.target: self.settings(item) for item in found})
@@ -224,6 +224,8 @@ class _Writer:
             data["deploy"] = self.deploy(action)
         elif isinstance(action, ir.Call):
             data["call"] = _call(action)
+        elif isinstance(action, ir.Tool):
+            data["tool"] = _tool(action)
         elif action is not None:
             raise ValueError(f'a manifest can\'t say what "{job.name}" runs')
         _put(data, "shell", shell)
@@ -280,6 +282,7 @@ class _Writer:
         _put(data, "resume", job.resume, self.resume)
         _put(data, "approve", job.approval, lambda found: True if found.to is None else {"for": _scalar(found.to)})
         _put(data, "lock", job.lock, _lock)
+        _put(data, "nodes", job.nodes)
 
     def resume(self, resume: ir.Resume) -> Data:
         data: Data = {"paths": self.paths(resume.paths)}
@@ -328,7 +331,7 @@ class _Writer:
         _put(data, "smoke", service.smoke, _smoke)
         _put(data, "deploy", service.deploy, self.rollout)
         _put(data, "needs", service.needs, lambda needs: [_need(need) for need in needs])
-        return data
+        return data | _fields(service, ("stored_model", "framework"))
 
     def pipeline(self, pipeline: ir.Pipeline) -> Data:
         data: Data = {}
@@ -500,6 +503,18 @@ def _cache(cache: ir.Cache) -> object:
     _put(data, "max_age", cache.max_age, duration.text)
     data |= _fields(cache, ("store", "share"))
     return data if data and cache.enabled else cache.enabled
+
+
+def _lifecycle(lifecycle: ir.Lifecycle) -> Data:
+    data: Data = _pairs(lifecycle.steps)
+    _put(data, "objectives", lifecycle.objectives, lambda found: [objective.text(item) for item in found])
+    return data
+
+
+def _tool(tool: ir.Tool) -> Data:
+    data: Data = {"name": tool.name}
+    _put(data, "arguments", tool.arguments, _argv)
+    return data
 
 
 def _lock(lock: ir.Lock) -> object:
