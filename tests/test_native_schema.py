@@ -126,7 +126,10 @@ def tables() -> dict[str, dict[str, Any]]:
         "deploy": {"schema": found["deploy"], "table": actions.DEPLOY},
         "rollout": {"schema": found["rollout"], "table": actions.ROLLOUT},
         "service": {"schema": found["service"], "table": models.SERVICE},
-        "lifecycle": {"schema": SCHEMA["properties"]["lifecycle"], "table": dict.fromkeys(ir.LIFECYCLE_STEPS)},
+        "lifecycle": {
+            "schema": SCHEMA["properties"]["lifecycle"],
+            "table": dict.fromkeys((*ir.LIFECYCLE_STEPS, "objectives")),
+        },
         "triggers": {"schema": found["triggers_by_name"], "table": triggers.TRIGGERS},
         "pipeline": {"schema": found["pipeline"], "table": triggers.PIPELINE},
         "runner": {"schema": found["runner"], "table": targets.RUNNER},
