@@ -23,6 +23,17 @@ def python_image(version: str, installer: str | None) -> str:
     return f"python:{version}-slim-bookworm" if version in PYTHONS else f"python:{version}-slim"
 
 
+class Base:
+    """An image to build on, and to run in: the Python that it is known to have, and whether it is made for a GPU."""
+
+    __slots__ = ("gpu", "image", "python")
+
+    def __init__(self, image: str, python: str | None = None, gpu: bool = False) -> None:
+        self.image = image
+        self.python = python
+        self.gpu = gpu
+
+
 def _minor(version: str) -> str:
     """uv's images are tagged by minor version; uv itself fetches an exact one that the project asks for."""
     return ".".join(version.split(".")[:2])
@@ -46,3 +57,20 @@ def cuda_prelude(version: str) -> tuple[str, ...]:
 
 
 HELPER = python_image(DEFAULT_PYTHON, None)  # runs headrace's own scripts where a job brings no image
+
+# What modules are built on, by framework, version and kind of machine. The tags are those of the frameworks' makers:
+# https://hub.docker.com/r/tensorflow/tensorflow/tags and https://hub.docker.com/r/pytorch/pytorch/tags
+BASES: dict[str, Base] = {
+    **{f"python-{version}": Base(python_image(version, None), version) for version in PYTHONS},
+    "tensorflow-2.1-gpu": Base("tensorflow/tensorflow:2.1.0-gpu-py3", gpu=True),
+    "tensorflow-2.18": Base("tensorflow/tensorflow:2.18.0"),
+    "tensorflow-2.18-gpu": Base("tensorflow/tensorflow:2.18.0-gpu", gpu=True),
+    "tensorflow-2.19": Base("tensorflow/tensorflow:2.19.0"),
+    "tensorflow-2.19-gpu": Base("tensorflow/tensorflow:2.19.0-gpu", gpu=True),
+    "pytorch-2.5-gpu": Base("pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime", gpu=True),
+    "pytorch-2.6-gpu": Base("pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime", gpu=True),
+    "pytorch-2.8-gpu": Base("pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime", gpu=True),
+    "pytorch-2.9-gpu": Base("pytorch/pytorch:2.9.0-cuda12.8-cudnn9-runtime", gpu=True),
+}
+for _version in ("2.5", "2.6", "2.8", "2.9"):  # these images run without a GPU as well
+    BASES[f"pytorch-{_version}"] = Base(BASES[f"pytorch-{_version}-gpu"].image)

@@ -380,7 +380,7 @@ class BuildImage(Node):
 
 
 class Deploy(Node):
-    """Roll something out. `documents` are repository paths of rendered Kubernetes documents.
+    """Roll something out. `documents` are repository paths of Kubernetes documents, for gitops of any files and folders.
 
     `image` names the environment whose built image's digest the job sets in them, where its placeholder stands. `replaces`
     does the same for documents that name images otherwise: (environment, the reference as the documents have it).
@@ -395,6 +395,7 @@ class Deploy(Node):
     replaces: tuple[tuple[str, str], ...] = NOTHING
     branch: str | None = None  # gitops: the branch that is committed to
     repository: str | None = None  # gitops: another repository than this
+    message: str | None = None  # gitops: what the commit says
     health: str | None = None  # a URL path or URL that must answer after the rollout
     url: str | None = None
     service: str | None = None

@@ -2,7 +2,7 @@
 
     {"id", "parent_run_id", "child_run_ids", "name", "status", "reason", "started", "ended", "seconds", "attempts",
      "tags": [{"key", "value"}], "parameters": [{"key", "value"}],
-     "metrics": [{"key", "value", "value_type": "scalar" | "array" | "object"}],
+     "metrics": [{"key", "value", "value_type": "scalar" | "array" | "object", "series": of each epoch, where it has more}],
      "artifacts": [{"path", "kind", "sha256", "size"}], "log"}
 
 A run executes once. Times are ISO 8601 in UTC. https://github.com/mlspec/MLSpec
@@ -39,6 +39,13 @@ def metric(name: str, values: Sequence[Any]) -> dict[str, Any]:
     if len(held) == 1:
         return {"key": name, "value": held[0], "value_type": "scalar"}
     return {"key": name, "value": held, "value_type": "array"}
+
+
+def with_series(one: dict[str, Any], values: Sequence[Any]) -> dict[str, Any]:
+    """A metric with what it was after each epoch, None where an epoch has no number."""
+    held = [number(value) for value in values]
+    numbers = [value if isinstance(value, (int, float)) else None for value in held]
+    return {**one, "series": numbers} if len(numbers) > 1 else one
 
 
 def number(value: Any) -> Any:

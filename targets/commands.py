@@ -274,8 +274,11 @@ def reads_files(job: Job) -> bool:
 
 
 def gate(job: Job) -> list[str]:
-    """The line that judges a job's objectives in the folder where its command ended; none without objectives."""
-    if not job.objectives:
+    """The line that judges a job's objectives, and reads its metrics, in the folder where its command ended.
+
+    None without objectives and metrics, and none where metrics alone are left by an image whose Python is not known.
+    """
+    if not wants_gate(job):
         return []
     from compiler.objective import argument
 
@@ -284,6 +287,15 @@ def gate(job: Job) -> list[str]:
     paths = "".join(" " + word(_from(path, here)) for path in metrics)
     objectives = "".join(" " + literal(argument(objective)) for objective in job.objectives)
     return [f'python3 -I -c "${script_variable("gate")}"{paths} --{objectives}']
+
+
+def wants_gate(job: Job) -> bool:
+    """Whether a job ends with the gate: for objectives, or for metrics where Python is there to read them."""
+    if job.objectives:
+        return True
+    if not isinstance(job.environment, Environment) or job.environment.python is None:
+        return False
+    return any(isinstance(output, Artifact) and output.kind == "metrics" for output in job.outputs)
 
 
 def _from(path: Text, folder: str) -> Text:
@@ -316,6 +328,7 @@ def deploy(action: Deploy) -> str:
         "namespace": None if action.platform == "gitops" else action.namespace,
         "branch": action.branch,
         "repository": action.repository,
+        "message": action.message,
         "health": None if action.platform == "gitops" else action.health,
     }
     options.extend((f"--{name}={value}",) for name, value in given.items() if value is not None)
@@ -369,7 +382,7 @@ def script_variable(name: str) -> str:
 def support_scripts(job: Job) -> list[str]:
     """The support scripts that a job's own lines and objectives use, each once."""
     found = [job.action.script] if isinstance(job.action, Support) else []
-    if job.objectives and "gate" not in found:
+    if wants_gate(job) and "gate" not in found:
         found.append("gate")
     return found
 

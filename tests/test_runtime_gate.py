@@ -178,3 +178,44 @@ def test_summary_is_a_table_that_nothing_escapes(job: Job) -> None:
         "| <code>a &#124; &lt;b&gt; &gt;= 1</code> | <code>&quot;&lt;/code&gt;&#124;\\n&lt;script"
     )
     assert lines[3].endswith("| **failed** |")
+
+
+EPOCHS = (
+    '{"0": {"loss": 2.5, "acc": 0.1}, "1": {"loss": 1.5, "acc": 0.4}, "10": {"loss": 0.5, "acc": 0.9, "epoch": 10}}'
+)
+
+
+@pytest.mark.parametrize("data", [EPOCHS, '[{"loss": 2.5, "acc": 0.1}, {"epoch": 10, "loss": 0.5, "acc": 0.9}]'])
+def test_metrics_of_each_epoch_count_by_the_last_one(job: Job, data: str) -> None:
+    job.write("experiment.json", data)
+    done = job.run("gate", "experiment.json", "--", "acc >= 0.9", "loss < 1")
+    assert done.returncode == 0, done.stderr
+    assert "epoch " not in done.stdout
+    assert "metric  acc   0.9  ▁" in done.stdout
+    assert job.run("gate", "experiment.json", "--", "loss > 1").returncode == 1
+
+
+def test_metrics_are_shown_and_reported_without_an_objective(job: Job) -> None:
+    job.write("experiment.json", EPOCHS)
+    done = job.run("gate", "--summary", "summary.md", "--report", "out/metrics.txt", "experiment.json", "--")
+    assert done.returncode == 0, done.stderr
+    assert (job.folder / "out/metrics.txt").read_text() == "acc 0.9\nloss 0.5\n# EOF\n"
+    assert "| <code>loss</code> | <code>0.5</code> | <code>█▄▁</code> |" in (job.folder / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("data", ["{}", "[]", '{"model": "resnet"}', '{"0": {}}', "null", "{", '{"0": {"acc": 1}, "1"'])
+def test_a_file_without_a_metric_fails(job: Job, data: str) -> None:
+    job.write("experiment.json", data)
+    assert job.run("gate", "experiment.json", "--").returncode == 1
+
+
+@pytest.mark.parametrize("data", ['{"0": {"acc": NaN}}', '{"0": {"acc": "much"}}', '{"0": {"acc": null}}'])
+def test_an_epoch_without_a_number_never_passes(job: Job, data: str) -> None:
+    job.write("experiment.json", data)
+    assert job.run("gate", "experiment.json", "--", "acc >= 0").returncode == 1
+
+
+def test_names_of_a_report_are_legal_there(job: Job) -> None:
+    job.write("metrics.json", '{"top 5/acc": 1, "1st": 2, "é": 3}')
+    assert job.run("gate", "--report", "m.txt", "metrics.json", "--").returncode == 0
+    assert (job.folder / "m.txt").read_text() == "_1st 2\ntop_5_acc 1\n_ 3\n# EOF\n"

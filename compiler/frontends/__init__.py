@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 FRONT_ENDS: dict[str, str] = {
     "native": "compiler.frontends.native",
     "mlspec": "compiler.frontends.mlspec",
+    "mlreef": "compiler.frontends.mlreef",
 }
 
 

@@ -225,12 +225,13 @@ def _report_unread(interface: Interface, source: Source, at: Origin | None, cont
 
 def _calls(job: Job, arguments: tuple[Argument, ...], given: dict[str, Any]) -> list[dict[str, Any]]:
     """The call as it is, and once for each value of an axis that is an argument by itself: those are known."""
-    calls: list[dict[str, Any]] = []
+    varied: dict[str, list[str]] = {}
     for argument in arguments:
         text = argument.values[0] if len(argument.values) == 1 else ()
         if len(text) == 1 and isinstance(text[0], Ref) and text[0].kind == "matrix":
-            calls.extend({**given, argument.name: value} for value in _axis(job, text[0].name))
-    return calls or [given]
+            varied[argument.name] = _axis(job, text[0].name)
+    first = {**given, **{name: values[0] for name, values in varied.items() if values}}
+    return [{**first, name: value} for name, values in varied.items() for value in values] or [given]
 
 
 def _report(problem: Problem, at: Origin | None, source: Source, context: Context) -> None:

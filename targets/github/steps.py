@@ -760,7 +760,9 @@ def _gate(job: Job) -> list[Step]:
         return []
     folder = commands.working_folder(job)
     enter = [f"cd {commands.literal(folder)}"] if folder else []
-    return [{"name": "objectives", "run": _script([*enter, *map(_with_summary, lines)])}]
+    return [
+        {"name": "objectives" if job.objectives else "metrics", "run": _script([*enter, *map(_with_summary, lines)])}
+    ]
 
 
 def _with_summary(line: str) -> str:

@@ -73,7 +73,8 @@ SUPPORT: dict[Feature, Support] = {
     Feature.KEEP: Emulated(how="whole days, and a job's outputs are kept as long as the one that is kept longest"),
     Feature.CHANGED_FILES: Emulated(how="the files that are newer than the start of the job's command"),
     Feature.METRICS: Emulated(
-        how="objectives show their table in the run's summary; the file is an output as others are"
+        how="the file is an output as others are; metrics, where the image's Python is known, and objectives show their "
+        "table in the run's summary"
     ),
     Feature.STORES: Emulated(how="a script in the job puts and gets them; the image must bring the store's command"),
     Feature.CACHE: Emulated(how="a script in the job computes the key, and GitHub's cache holds the outputs"),

@@ -13,6 +13,7 @@ from targets.gitlab.access import Access, access
 from targets.gitlab.conditions import ConditionError, Rule, all_of, on_event
 from targets.gitlab.plan import Edge, Unit, artifact_paths
 from targets.gitlab.scripts import (
+    METRICS_REPORT,
     NATIVE_RETRIES,
     Lines,
     alias,
@@ -581,6 +582,8 @@ def _artifacts(unit: Unit, file: File) -> dict[str, Any]:
     if job.objectives or unit.paths is not None:
         data["when"] = "always"
     data["paths"] = list(paths)
+    if commands.wants_gate(job):
+        data["reports"] = {"metrics": METRICS_REPORT}
     keep = max((output.keep for output in job.outputs if output.keep is not None), default=None)
     if keep is not None:
         data["expire_in"] = duration.text(keep)

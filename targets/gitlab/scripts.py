@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from targets.gitlab.files import File
 
 ROOT = 'cd "$CI_PROJECT_DIR"'
+METRICS_REPORT = ".headrace/metrics.txt"
 _CHANGED = ".headrace/changed"  # what there was before the command, and the archives of what it changed
 _CHANGES_FOLDER = re.compile(r"\b(?:cd|pushd|popd)\b")
 NATIVE_RETRIES = 2  # https://docs.gitlab.com/ci/yaml/#retry
@@ -252,7 +253,7 @@ def _may_be_elsewhere(job: Job) -> bool:
 def _main(unit: Unit, file: File, made: Lines) -> list[str]:
     job = unit.job
     own = _wrapped(unit, file, made)
-    gate = commands.gate(job)
+    gate = [_with_report(line) for line in commands.gate(job)]
     leaving = _leaving(unit, file, made)
     mark = _mark_changes(job)
     prepared = commands.prepared_folder(job)
@@ -267,6 +268,11 @@ def _main(unit: Unit, file: File, made: Lines) -> list[str]:
     if job.cache is not None and job.cache.enabled:
         return _cached(unit, file, made, [*mark, *_settled(job, own), *gate], leaving)
     return [*mark, *(_settled(job, own) if after else own), *after]
+
+
+def _with_report(line: str) -> str:
+    """The gate's line, with the metrics as GitLab's own report too: https://docs.gitlab.com/ci/testing/metrics_reports/"""
+    return line.replace('-c "$HEADRACE_GATE"', f'-c "$HEADRACE_GATE" --report "$CI_PROJECT_DIR/{METRICS_REPORT}"', 1)
 
 
 def _settled(job: Job, own: list[str]) -> list[str]:

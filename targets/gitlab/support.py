@@ -73,8 +73,8 @@ OTHERWISE: dict[Feature, Support] = {
         how="what is newer than the job's start is packed into an archive, which the jobs that need it unpack"
     ),
     Feature.METRICS: Emulated(
-        how="the file is kept as an artifact and judged in the job's log; GitLab's own metrics report takes another "
-        "format, and only in paid tiers"
+        how="the file is an artifact as others are; where the image's Python is known, the job also leaves it as GitLab's "
+        "own metrics report, which paid tiers compare in merge requests"
     ),
     Feature.STORES: Emulated(
         how="the outputs go to the store by its own command-line tool, a small reference with their sha256 is the artifact"

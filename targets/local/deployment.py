@@ -22,6 +22,8 @@ def write(action: Deploy, session: Session, one: Instance, checkout: str) -> lis
         target = os.path.join(folder, path)
         if path in rendered:
             write_whole(target, write_documents(list(rendered[path])))
+        elif os.path.isdir(os.path.join(checkout, path)):
+            shutil.copytree(os.path.join(checkout, path), target, symlinks=True, dirs_exist_ok=True)
         elif os.path.isfile(os.path.join(checkout, path)):
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copyfile(os.path.join(checkout, path), target)

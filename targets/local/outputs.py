@@ -124,15 +124,18 @@ class Collector:
 
     def _metrics(self, path: str) -> list[dict[str, Any]]:
         """The metrics of a file as a run record has them; a file that holds none says so at the gate, not here."""
-        from compiler.records import metric
-        from targets.runtime.gate import metrics_in
+        from compiler.records import metric, with_series
+        from targets.runtime.gate import metrics_in, series_in
         from targets.runtime.problem import DataError
 
         try:
             held = metrics_in([os.path.join(self.folder, path)])
+            series = series_in([os.path.join(self.folder, path)])
         except DataError:
             return []
-        return [metric(name, values) for name, values in held.items()]
+        return [
+            with_series(metric(name, values), [entry.get(name) for entry in series]) for name, values in held.items()
+        ]
 
     def _pack(self, tar: str, paths: list[str]) -> None:
         from targets.runtime import compact

@@ -13,6 +13,7 @@ from targets.local.state import State, read_json
 
 TEMPLATE = os.path.join(os.path.dirname(__file__), "report.html.j2")
 LOG_BYTES = 256 * 1024  # of each log, from its end
+EPOCHS_SHOWN = 80
 EARLIER_RUNS = 30  # that metrics are drawn over
 NODE_WIDTH, NODE_HEIGHT, GAP_X, GAP_Y = 190, 30, 60, 14
 CHART_WIDTH, CHART_HEIGHT = 320, 90
@@ -107,13 +108,29 @@ def drawing(needs: dict[str, list[str]], run: dict[str, Any]) -> dict[str, Any]:
 
 
 def charts(state: State, run: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every numeric metric of this run, over the runs of this pipeline up to it, oldest first."""
+    """Every numeric metric of this run: over its epochs where it has several, else over the runs up to it."""
     earlier = [one for one in runs(state) if one["name"] == run["name"] and one["id"] <= run["id"]][:EARLIER_RUNS]
     held = [_metrics(find(state, one["id"])) for one in reversed(earlier)]
     found = []
+    series = _series(run)
     for key, value in _metrics(run).items():
-        values = [(at, metrics[key]) for at, metrics in enumerate(held) if key in metrics]
-        found.append({"job": key[0], "name": key[1], "value": f"{value:.6g}", "points": _points(values, len(held))})
+        values, count, over = series.get(key, []), len(series.get(key, ())), "epochs"
+        if not values:
+            values, count, over = [(at, known[key]) for at, known in enumerate(held) if key in known], len(held), "runs"
+        points = _points(values, count)
+        found.append({"job": key[0], "name": key[1], "value": f"{value:.6g}", "points": points, "over": over})
+    return found
+
+
+def _series(run: dict[str, Any]) -> dict[tuple[str, str], list[tuple[int, float]]]:
+    """The values after each epoch, thinned out to what a small chart shows."""
+    found = {}
+    for child in run["children"]:
+        for one in child["metrics"]:
+            values = one.get("series") or []
+            step = max(1, -(-len(values) // EPOCHS_SHOWN))
+            kept = [*values[::step][:-1], *values[-1:]]
+            found[(child["name"], one["key"])] = [(at, float(v)) for at, v in enumerate(kept) if v is not None]
     return found
 
 

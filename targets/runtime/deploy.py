@@ -1,9 +1,9 @@
 """Roll out Kubernetes documents: put the images in that were built, then apply them and wait, or commit them to a branch.
 
 deploy.py apply [--context=NAME] [--namespace=NAME] [--image=PLACEHOLDER=REFERENCE]... [--health=URL] [--within=SECONDS] FILE...
-deploy.py commit --branch=NAME [--repository=URL] [--image=PLACEHOLDER=REFERENCE]... FILE...
+deploy.py commit --branch=NAME [--repository=URL] [--message=TEXT] [--image=PLACEHOLDER=REFERENCE]... FILE...
 
-A placeholder is replaced where it stands as a whole. `apply` needs kubectl and its access to the cluster, `commit` needs
+A placeholder is replaced where it stands as a whole. A folder is all files in it, for `commit` of any kind. `apply` needs kubectl and its access to the cluster, `commit` needs
 git and its access to the repository (that of the checkout unless another one is given).
 """
 
@@ -46,11 +46,25 @@ def pair(text: str) -> tuple[str, str]:
     return placeholder, reference
 
 
+def within(files: list[str]) -> list[str]:
+    """The files, and those of the folders among them, each once; what is a link stays out."""
+    found: list[str] = []
+    for file in files:
+        if not os.path.isdir(file):
+            found.append(file)
+            continue
+        for folder, folders, names in os.walk(file):
+            folders.sort()
+            paths = (os.path.join(folder, name) for name in sorted(names))
+            found.extend(path for path in paths if not os.path.islink(path))
+    return list(dict.fromkeys(found))
+
+
 def filled(files: list[str], images: list[tuple[str, str]]) -> dict[str, str]:
     """Each file's text with the images in it; every image must have a place, and every place an image."""
     texts = {}
     for file in files:
-        with open(file, encoding="utf-8", newline="") as stream:
+        with open(file, encoding="utf-8", errors="surrogateescape", newline="") as stream:
             texts[file] = stream.read()
     for placeholder, reference in images:
         whole = re.compile(r"(?<![\w./:@-])" + re.escape(placeholder) + r"(?![\w./:@-])")
@@ -147,7 +161,7 @@ def pushed(options: argparse.Namespace, texts: dict[str, str], folder: str, stat
         if os.path.realpath(place) != os.path.join(os.path.realpath(folder), path):
             raise DataError(f"{quoted(path)} leads elsewhere on the branch {quoted(options.branch)}")
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        with open(place, "w", encoding="utf-8", newline="") as stream:
+        with open(place, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             stream.write(text)
     tool([*git, "add", "--force", "--", *texts])
     if not said([*git, "status", "--porcelain"]):
@@ -155,7 +169,8 @@ def pushed(options: argparse.Namespace, texts: dict[str, str], folder: str, stat
         return True
     who = ["-c", "user.name=headrace", "-c", "user.email=headrace@headrace.invalid", "-c", "commit.gpgsign=false"]
     images = ", ".join(reference for _, reference in options.image)
-    tool([*git, *who, "commit", "--quiet", f"--message=Deploy {images or ', '.join(texts)}"])
+    message = options.message or f"Deploy {images or ', '.join(texts)}"
+    tool([*git, *who, "commit", "--quiet", f"--message={message}"])
     if tool([*git, "push", "--quiet", "origin", f"HEAD:{branch}"], statuses=statuses):
         return False
     print(f"committed to {options.branch}")
@@ -172,6 +187,7 @@ def main() -> int:
     parser.add_argument("--within", type=float, default=600)
     parser.add_argument("--branch")
     parser.add_argument("--repository")
+    parser.add_argument("--message")
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
     options.image = [pair(text) for text in options.image]
@@ -179,7 +195,10 @@ def main() -> int:
         raise UsageError("--branch is for commit, which needs it")
     if any(os.path.isabs(file) or ".." in file.split("/") for file in options.files):
         raise UsageError("documents are paths below the repository's root")
-    texts = filled([os.path.normpath(file) for file in options.files], options.image)
+    files = within([os.path.normpath(file) for file in options.files])
+    if not files:
+        raise DataError("there is no file in " + ", ".join(map(quoted, options.files)))
+    texts = filled(files, options.image)
     if options.how == "apply":
         apply(options, texts)
     else:

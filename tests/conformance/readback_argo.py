@@ -27,7 +27,9 @@ def read(files: dict[str, str]) -> Readback:
                 _template(found, document, held, written, reading)
     for key, keys in reading:
         for place in keys:
-            found.things[key].receives |= {other for at, other in written.get(_shape(place), ()) if _meets(place, at)}
+            others = {other for at, other in written.get(_shape(place), ()) if _meets(place, at)}
+            # Two pipelines may have a job of one name; a run's keys are its own.
+            found.things[key].receives |= {other for other in others if other.scope == key.scope} or others
     for key, scope in held:
         found.contain(key, scope)
     return found

@@ -46,8 +46,10 @@ def _connect(found: Readback, key: Key, job: Any, values: dict[str, str], upload
         assert legs, f"{key.name} needs {need}, which is no job"
         thing.needs.update(legs)
     for pattern in _downloaded(job, values):
-        # Parts of one run share the run's artifacts, whatever file they stand in.
+        # Parts of one run share the run's artifacts, whatever file they stand in; a pipeline's own job is meant first.
         matching = {up for (_, name), up in uploads.items() if _matches(pattern, name)}
+        own = {uploads[scope, name] for scope, name in uploads if scope == key.scope and name == pattern}
+        matching = own or matching
         assert matching or "*" in pattern, f"{key.name} downloads {pattern}, which nothing uploads"
         thing.receives |= matching
 

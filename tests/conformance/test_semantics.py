@@ -199,6 +199,8 @@ def test_github_gives_a_secret_to_the_jobs_that_name_it(case: Case) -> None:
 
 def _secrets(job: Job) -> set[str]:
     found = {use.secret for use in job.secrets}
+    if isinstance(job.environment, Environment) and job.environment.publish is not None:
+        found |= {"REGISTRY"} if job.environment.publish.registry is not None else set()
     if isinstance(job.environment, Environment) and job.environment.credentials:
         found.add(job.environment.credentials)
     if isinstance(job.environment, Environment) and any(isinstance(one, Ref) for one in job.environment.image or ()):
@@ -207,6 +209,8 @@ def _secrets(job: Job) -> set[str]:
         if job.action.publish is not None:
             found.add("REGISTRY")
         found |= {use.secret for use in job.action.build.secrets}
+        publish = job.action.publish
+        found |= {"REGISTRY"} if publish is not None and publish.registry is not None else set()
     if isinstance(job.action, Deploy):
         found |= {"KUBE", f"KUBECONFIG_{job.action.cluster or ''}", "KUBECONFIG", "GITOPS", "DEPLOY"}
     if isinstance(job.action, Call):

@@ -115,6 +115,7 @@ DEPLOY: Table = {
     "replaces": ("replaces", pairs(plain)),
     "branch": ("branch", filled),
     "repository": ("repository", filled),
+    "message": ("message", filled),
     "health": ("health", filled),
     "url": ("url", filled),
     "service": ("service", filled),

@@ -250,7 +250,7 @@ class _Writer:
         _put(data, "documents", deploy.documents, self.paths)
         _put(data, "image", deploy.image)
         _put(data, "replaces", deploy.replaces, _pairs)
-        return data | _fields(deploy, ("branch", "repository", "health", "url", "service"))
+        return data | _fields(deploy, ("branch", "repository", "message", "health", "url", "service"))
 
     def output(self, output: ir.Artifact | ir.ChangedFiles) -> object:
         data: Data = {}

@@ -1,0 +1,145 @@
+"""A module's parameters as MLReef knows them: name, type, default, required, help; and what argparse knows beyond.
+
+The name is the longest option without its dashes. The type is that of `type=`, else of the default, else STRING. What
+has neither a default nor a flag's action is required of who composes a pipeline, though argparse would do without.
+"""
+
+from __future__ import annotations
+
+from compiler.pyargs import ABSENT, UNKNOWN, Parameter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from compiler.frontends.mlreef.scripts import Script
+    from compiler.pyargs import Argument
+
+_TYPES = {"int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "path": "STRING", "string": "STRING", "json": "OBJECT"}
+_OF_DEFAULT: dict[type, str] = {
+    bool: "BOOLEAN",
+    int: "INTEGER",
+    float: "FLOAT",
+    complex: "COMPLEX",
+    tuple: "LIST",
+    str: "STRING",
+}
+_OF_TEXT = {"complex": "COMPLEX", "list": "LIST", "tuple": "TUPLE", "dict": "DICTIONARY"}
+_NAMES = frozenset(_TYPES.values()) | frozenset(_OF_TEXT.values()) | {"UNDEFINED"}
+
+
+class ModuleParameter:
+    """One parameter. `default` is text as MLReef stores it, None where there is none."""
+
+    __slots__ = ("choices", "default", "flag", "help", "line", "name", "nargs", "required", "switch", "type")
+
+    def __init__(self, argument: Argument, decorator: Parameter | None) -> None:
+        self.name = argument.spelling.lstrip("-")
+        self.flag = argument.spelling if argument.flags else ""
+        self.type = type_of(argument)
+        self.default = default_of(argument)
+        self.required = is_required(argument)
+        self.help = argument.help or (decorator.description if decorator is not None else "")
+        self.choices = argument.choices
+        self.nargs = argument.nargs
+        self.switch = argument.nargs == 0
+        self.line = argument.line
+
+
+def parameters_of(script: Script) -> list[ModuleParameter]:
+    """A script's parameters in order: those of its parser, else those of its decorators."""
+    decorated = {one.name.lstrip("-"): one for one in script.interface.decorators if isinstance(one, Parameter)}
+    arguments = [one for one in script.interface.parameters if one.action not in ("help", "version")]
+    return [ModuleParameter(one, decorated.get(one.spelling.lstrip("-"))) for one in arguments]
+
+
+def type_of(argument: Argument) -> str:
+    if argument.nargs == 0:
+        return "INTEGER" if argument.action == "count" else "BOOLEAN"
+    if argument.action in ("append", "extend") or argument.nargs in ("*", "+", "..."):
+        return "LIST"
+    if isinstance(argument.nargs, int):
+        return "LIST"
+    if argument.type.startswith("unknown:"):
+        said = argument.type.removeprefix("unknown:")
+        return said if said in _NAMES else _OF_TEXT.get(said, "UNDEFINED")
+    if argument.type == "string" and not argument.type_text:
+        return _OF_DEFAULT.get(type(argument.default), "STRING")
+    return _TYPES.get(argument.type, "UNDEFINED")
+
+
+def default_of(argument: Argument) -> str | None:
+    if argument.default in (ABSENT, None) or argument.default is UNKNOWN:
+        if argument.nargs == 0 and argument.action in ("store_true", "store_false"):
+            return str(argument.action == "store_false")
+        return None
+    value = argument.default
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(repr, value)) + "]"
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def is_required(argument: Argument) -> bool:
+    if argument.required:
+        return True
+    if not argument.flags:
+        return argument.nargs not in ("?", "*")
+    return argument.default is ABSENT and argument.nargs != 0
+
+
+def sample(script: Script) -> dict[str, Any] | None:
+    """Values for every argument that can be given one, and that the script's parser takes; None where none are known."""
+    from compiler.pyargs import check_call
+
+    if script.interface.style != "argparse" and script.interface.style != "mlreef":
+        return None
+    if script.interface.subcommands or not script.interface.complete:
+        return None
+    every: dict[str, Any] = {}
+    needed: dict[str, Any] = {}
+    for argument in script.interface.parameters:
+        value = _sample(argument)
+        if value is None:
+            if argument.required:
+                return None
+            continue
+        key = argument.spelling
+        if argument.exclusive is None:
+            every[key] = value
+        if argument.required:
+            needed[key] = value
+    for given in (every, needed):
+        if not check_call(script.interface, given):
+            return given
+    return None
+
+
+def _sample(argument: Argument) -> Any:
+    """A value as text (a list of them for several), True for a switch; None where none can be known to be taken."""
+    if argument.action in ("help", "version") or argument.action.startswith("unknown:"):
+        return None
+    if argument.nargs == 0:
+        return True if argument.action in ("store_true", "store_false") else None
+    one = _one(argument)
+    if one is None or argument.nargs is UNKNOWN:
+        return None
+    if isinstance(argument.nargs, int):
+        return [one] * argument.nargs
+    return [one] if argument.nargs in ("*", "+") or argument.action in ("append", "extend") else one
+
+
+def _one(argument: Argument) -> str | None:
+    if argument.choices is not None:
+        return str(argument.choices[0]) if argument.choices else None
+    default = argument.default
+    if argument.type == "int":
+        return str(default) if isinstance(default, int) and not isinstance(default, bool) else "1"
+    if argument.type == "float":
+        return str(default) if isinstance(default, (int, float)) and not isinstance(default, bool) else "0.5"
+    if argument.type == "bool":
+        return "True"
+    if argument.type == "json":
+        return "{}"
+    if argument.type in ("string", "path"):
+        return default if isinstance(default, str) and default else "sample"
+    return None

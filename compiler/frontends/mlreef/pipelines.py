@@ -1,0 +1,664 @@
+"""Data pipelines, experiments and visualizations: modules with values, as jobs that hand on their data.
+
+Every module runs in a job of its own. Its `--input-path` is what the one before it wrote to its `--output-path`; both are
+given by the pipeline, so that nothing is written twice and nothing is forgotten.
+"""
+
+from __future__ import annotations
+
+from posixpath import join, normpath, relpath
+
+from compiler import codes as core
+from compiler import reader
+from compiler.diagnostics import suggest
+from compiler.frontends.mlreef import codes, scripts
+from compiler.frontends.mlreef.fields import (
+    Context,
+    check_name,
+    choice,
+    duration,
+    integer,
+    list_of,
+    name,
+    origin,
+    path,
+    quantity,
+    section,
+    text,
+)
+from compiler.frontends.mlreef.modules import _TYPES, MODEL, OPERATION, VISUALIZATION, Module, unknown
+from compiler.frontends.mlreef.publishing import Publication, image_environment, software_of
+from compiler.frontends.mlreef.triggers import DEFAULT, read_triggers
+from compiler.ir import (
+    NOTHING,
+    Accelerator,
+    Amounts,
+    Argument,
+    Artifact,
+    Entry,
+    Environment,
+    Input,
+    Job,
+    Matrix,
+    Need,
+    Pipeline,
+    Ref,
+    Resources,
+)
+from compiler.yamltree import Mapping, Sequence, Slot, items, slots
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from compiler.frontends.mlreef.fields import Table
+    from compiler.ir import Objective, Text, Trigger
+    from compiler.source import Origin
+
+DATA, EXPERIMENT, VISUAL = "data", "experiment", "visualization"
+# https://gitlab.com/mlreef/mlreef calls the third kind VISUALIZATION in its database and VISUAL in its interface.
+PIPELINES = {
+    "data": DATA,
+    "data_pipeline": DATA,
+    "experiment": EXPERIMENT,
+    "visualization": VISUAL,
+    "visualisation": VISUAL,
+    "visual": VISUAL,
+}
+METRICS = "experiment.json"
+OUTPUTS = "output"
+_KINDS = {DATA: (OPERATION,), EXPERIMENT: (MODEL,), VISUAL: (VISUALIZATION,), "post": (OPERATION, VISUALIZATION)}
+_A = {MODEL: "a model", OPERATION: "an operation", VISUALIZATION: "a visualization"}
+_STEPS = {DATA: "operations", EXPERIMENT: "models", VISUAL: "visualizations"}
+_BOOLEANS = reader.TRUE | reader.FALSE
+
+
+class Step:
+    """One module in a pipeline, as it is written."""
+
+    __slots__ = (
+        "arguments",
+        "gpu",
+        "grid",
+        "input",
+        "memory",
+        "metrics",
+        "module",
+        "name",
+        "objectives",
+        "origin",
+        "output",
+        "parallel",
+        "slot",
+        "timeout",
+    )
+
+    def __init__(self, slot: Slot, said: dict[str, Any]) -> None:
+        self.slot = slot
+        self.origin: Origin = said["origin"]
+        self.module: str = said["module"]
+        self.name: str | None = said.get("name")
+        self.arguments: tuple[Argument, ...] = said.get("arguments", ())
+        self.grid: tuple[tuple[str, tuple[str, ...]], ...] = said.get("grid", ())
+        self.parallel: int | None = said.get("parallel")
+        self.input: str | None = said.get("input")
+        self.output: str | None = said.get("output")
+        self.metrics: str | None = said.get("metrics")
+        self.objectives: tuple[Objective, ...] = said.get("objectives", ())
+        self.gpu: int | None = said.get("gpu")
+        self.memory: int | None = said.get("memory")
+        self.timeout: int | None = said.get("timeout")
+
+
+class PipelineSaid:
+    """A pipeline as it is written."""
+
+    __slots__ = ("fields", "kind", "name", "origin", "post", "slot", "steps")
+
+    def __init__(self, name: str, kind: str, slot: Slot, fields: dict[str, Any]) -> None:
+        self.name = name
+        self.kind = kind
+        self.slot = slot
+        self.origin: Origin = fields["origin"]
+        self.steps: tuple[Step, ...] = fields.pop("steps", ())
+        self.post: tuple[Step, ...] = fields.pop("post", ())
+        self.fields = fields
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+def _arguments(slot: Slot, context: Context) -> tuple[Argument, ...] | None:
+    """`{name: value}`, or MLReef's own `[{name, value}]`. A value is what stands there, and nothing else."""
+    if isinstance(slot.value, Sequence):
+        found = [_pair(item, context) for item in items(slot.value)]
+    else:
+        node = reader.mapping(slot, context.sink)
+        if node is None:
+            return None
+        found = [_argument(str(entry.key), entry, context, entry.key_span) for entry in slots(node)]
+    return tuple(argument for argument in found if argument is not None)
+
+
+def _pair(slot: Slot, context: Context) -> Argument | None:
+    fields = section(slot, context, {"name": ("name", text), "value": ("value", _slot)}, "a parameter", ("name",))
+    if fields is None:
+        return None
+    if "value" not in fields:
+        context.sink.report(core.MISSING_KEY, 'a parameter needs "value"', fields["origin"])
+        return None
+    return _argument(fields["name"], fields["value"], context, slot.span_here)
+
+
+def _slot(slot: Slot, context: Context) -> Slot:
+    del context
+    return slot
+
+
+def _argument(given: str, slot: Slot, context: Context, at: Any) -> Argument | None:
+    given = given.lstrip("-")
+    if not given or given != given.strip() or not given.isprintable() or " " in given or "=" in given:
+        context.sink.report(core.BAD_NAME, f"{reader.shown(given)} is not the name of a parameter", at)
+        return None
+    if isinstance(slot.value, Sequence):
+        values = [reader.text(item, context.sink) for item in items(slot.value)]
+        if not values:
+            context.sink.report(core.EMPTY_VALUE, f'"{given}" is an empty list', slot.span_here)
+        known = tuple(_text(value) for value in values if value is not None)
+        return Argument(name=given, values=known, listed=True, origin=slot) if known else None
+    if type(slot.value) is str and slot.value in _BOOLEANS and slot.tag is None:
+        return Argument(name=given, flag=slot.value in reader.TRUE, origin=slot)
+    value = reader.text(slot, context.sink)
+    return None if value is None else Argument(name=given, values=(_text(value),), origin=slot)
+
+
+def _text(value: str) -> Text:
+    return (value,) if value else ()
+
+
+def _grid(slot: Slot, context: Context) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
+    """Values by parameter: the model runs once for each combination."""
+    node = reader.mapping(slot, context.sink)
+    if node is None:
+        return None
+    found = []
+    for entry in slots(node):
+        axis = str(entry.key).lstrip("-")
+        if not check_name(axis, entry, context):
+            continue
+        values = list_of(text, least=1)(entry, context) or ()
+        twice = next((value for at, value in enumerate(values) if value in values[:at]), None)
+        if twice is not None:
+            message = f'{reader.shown(twice)} stands twice in the grid of "{axis}"'
+            context.sink.report(core.DUPLICATE_NAME, message, entry.span_here)
+        elif values:
+            found.append((axis, values))
+    return tuple(found)
+
+
+def _objective(slot: Slot, context: Context) -> Objective | None:
+    from compiler.objective import parse
+
+    found = reader.parsed(slot, context.sink, parse, core.BAD_OBJECTIVE)
+    return None if found is None else found.replace(origin=slot)
+
+
+def _metrics(slot: Slot, context: Context) -> str | None:
+    """The name of the metrics file below the output; `false` for a model that leaves none."""
+    if type(slot.value) is str and slot.value in reader.FALSE:
+        return ""
+    value = text(slot, context)
+    if value is not None and ("/" in value or value in (".", "..") or value.startswith("-")):
+        context.sink.report(core.BAD_PATH, f'"{slot.key}" takes the name of a file, not a path', slot.span_here)
+        return None
+    return value
+
+
+STEP: Table = {
+    "module": ("module", text),
+    "name": ("name", name),
+    "with": ("arguments", _arguments),
+    "parameters": ("arguments", _arguments),
+    "grid": ("grid", _grid),
+    "parallel": ("parallel", integer(1, 1000)),
+    "input": ("input", path),
+    "output": ("output", path),
+    "metrics": ("metrics", _metrics),
+    "objectives": ("objectives", list_of(_objective)),
+    "gpu": ("gpu", integer(0, 64)),
+    "memory": ("memory", quantity),
+    "timeout": ("timeout", duration),
+}
+
+
+def _step(slot: Slot, context: Context) -> Step | None:
+    if isinstance(slot.value, str):
+        module = text(slot, context)
+        return None if module is None else Step(slot, {"module": module, "origin": slot})
+    fields = section(slot, context, STEP, "a step", ("module",))
+    if fields is None:
+        return None
+    if isinstance(slot.value, Mapping) and "with" in slot.value.entries and "parameters" in slot.value.entries:
+        message = "a step takes one of with and parameters"
+        context.sink.report(core.KEYS_EXCLUDE, message, slot.value.key_span("parameters"))
+    return Step(slot, fields)
+
+
+_steps = list_of(_step, least=1)
+
+
+def _results(slot: Slot, context: Context) -> str | None:
+    fields = section(slot, context, {"branch": ("branch", text)}, '"results"', ("branch",))
+    if fields is None:
+        return None
+    branch = str(fields["branch"])
+    legal = not any(c in " ~^:?*[\\" or not c.isprintable() for c in branch) and ".." not in branch
+    if not legal or branch.startswith(("-", "/")) or branch.endswith(("/", ".lock", ".")):
+        context.sink.report(
+            core.WRONG_VALUE, f"{reader.shown(branch)} is not the name of a branch", slot, field="branch"
+        )
+        return None
+    return branch
+
+
+_COMMON: Table = {
+    "kind": ("kind", choice(PIPELINES)),
+    "description": ("description", text),
+    "input": ("input", text),
+    "input_types": ("input_types", list_of(choice(_TYPES), least=1)),
+    "on": ("triggers", read_triggers),
+    "keep": ("keep", duration),
+    "results": ("results", _results),
+    "objectives": ("objectives", list_of(_objective)),
+}
+TABLES: dict[str, Table] = {
+    DATA: {**_COMMON, "operations": ("steps", _steps), "output": ("output", path)},
+    EXPERIMENT: {**_COMMON, "models": ("steps", _steps), "post_processing": ("post", _steps)},
+    VISUAL: {**_COMMON, "visualizations": ("steps", _steps)},
+}
+
+
+def read_pipelines(slot: Slot, context: Context) -> tuple[PipelineSaid, ...] | None:
+    node = reader.mapping(slot, context.sink)
+    if node is None:
+        return None
+    found = []
+    for entry in slots(node):
+        good = check_name(str(entry.key), entry, context)
+        said = _pipeline(entry, context)
+        if said is not None and good:
+            found.append(said)
+    return tuple(found)
+
+
+def _pipeline(slot: Slot, context: Context) -> PipelineSaid | None:
+    kind = _kind(slot, context)
+    if kind is None:
+        return None
+    fields = section(slot, context, TABLES[kind], f"a pipeline of kind {kind}", (_STEPS[kind],))
+    return None if fields is None else PipelineSaid(str(slot.key), kind, slot, fields)
+
+
+def _kind(slot: Slot, context: Context) -> str | None:
+    """What a pipeline says that it is, else what its steps are called."""
+    node = reader.mapping(slot, context.sink)
+    if node is None:
+        return None
+    if "kind" in node.entries:
+        entry = next(entry for entry in slots(node) if entry.key == "kind")
+        return choice(PIPELINES)(entry, context)
+    for kind, key in _STEPS.items():
+        if key in node.entries:
+            return kind
+    if not node.broken:
+        advice = "data with operations, experiment with models, or visualization with visualizations"
+        message = f'the pipeline "{slot.key}" says no kind'
+        context.sink.report(core.MISSING_KEY, message, origin(slot), help=advice)
+    return None
+
+
+# ----------------------------------------------------------------------------------------------------------- composing
+
+
+class Composition:
+    """The jobs and pipelines that a manifest's pipelines become."""
+
+    def __init__(
+        self,
+        modules: dict[str, Module],
+        publication: Publication | None,
+        default: tuple[Trigger, ...] | None,
+        context: Context,
+    ) -> None:
+        self.modules = modules
+        self.publication = publication
+        self.default = default
+        self.context = context
+        self.jobs: dict[str, Job] = {}
+        self.pipelines: list[Pipeline] = []
+        self.environments: dict[str, Environment] = {}
+        self.ends: dict[str, tuple[str, tuple[str, ...]]] = {}  # data pipelines: their output and its types
+
+    def compose(self, pipelines: tuple[PipelineSaid, ...]) -> None:
+        for one in pipelines:
+            if one.kind == DATA:
+                self.ends[one.name] = self._end(one)
+        for one in pipelines:
+            self._pipeline(one)
+
+    def _end(self, one: PipelineSaid) -> tuple[str, tuple[str, ...]]:
+        """Where a data pipeline leaves its result, and the data types that this has."""
+        names = self._names(one, one.steps)
+        last = one.steps[-1] if one.steps else None
+        folder = one.fields.get("output") or (last.output if last is not None else None)
+        module = self.modules.get(last.module) if last is not None else None
+        end = names[-1] if names else one.name
+        return folder or self._folder(one, end), module.output_types if module is not None else ()
+
+    def _folder(self, one: PipelineSaid, step: str) -> str:
+        return join(self.context.folder, OUTPUTS, one.name, step)
+
+    def _names(self, one: PipelineSaid, steps: tuple[Step, ...]) -> list[str]:
+        """Each step's name, once."""
+        found: list[str] = []
+        for step in steps:
+            wanted = step.name or step.module
+            at, made = 1, wanted
+            while made in found:
+                at += 1
+                made = f"{wanted}-{at}"
+            if step.name is not None and made != step.name:
+                message = f'two steps of "{one.name}" are named "{step.name}"'
+                self.context.sink.report(core.DUPLICATE_NAME, message, step.origin, field="name")
+            found.append(made)
+        return found
+
+    def _pipeline(self, one: PipelineSaid) -> None:
+        before = list(self.jobs)
+        source, types = self._source(one)
+        names = self._names(one, one.steps)
+        for at, (step, step_name) in enumerate(zip(one.steps, names, strict=True)):
+            last = at == len(one.steps) - 1
+            folder = step.output or (one.fields.get("output") if one.kind == DATA and last else None)
+            made = self._job(one, step, step_name, _KINDS[one.kind], source, types, folder, None)
+            if made is None:
+                continue
+            if one.kind == DATA:
+                source, types = made[1], made[2]
+            elif one.kind == EXPERIMENT:
+                self._post_processing(one, step_name, made)
+        members = tuple(name for name in self.jobs if name not in before)
+        if one.fields.get("results") and members:
+            members = (*members, *self._push(one, members))
+        triggers = one.fields.get("triggers") or self.default or DEFAULT
+        self.pipelines.append(Pipeline(name=one.name, members=members, triggers=triggers, origin=one.origin))
+
+    def _source(self, one: PipelineSaid) -> tuple[Text | None, tuple[str, ...]]:
+        """What the pipeline reads: a path, or what a data pipeline leaves."""
+        given = one.fields.get("input")
+        types = one.fields.get("input_types") or ()
+        if given is None:
+            return None, types
+        if given in self.ends:
+            if given == one.name:
+                message = f'"{one.name}" reads what it leaves itself'
+                self.context.sink.report(core.CYCLE, message, one.origin, field="input")
+                return None, types
+            folder, made = self.ends[given]
+            return (folder,), types or made
+        from compiler.paths import PathError, from_root
+
+        try:
+            found = from_root(given, self.context.folder)
+        except PathError as error:
+            self.context.sink.report(core.BAD_PATH, str(error), one.origin, field="input", help=error.help)
+            return None, types
+        near = suggest(given, self.ends) if not self.context.files.exists(found) and "/" not in given else None
+        if near is not None:
+            message = f'"{given}" is neither a data pipeline nor a path that is there'
+            self.context.sink.report(core.UNKNOWN_PIPELINE, message, one.origin, field="input", suggestion=near)
+        return (found,), types
+
+    def _post_processing(self, one: PipelineSaid, model: str, made: tuple[Job, Text | None, tuple[str, ...]]) -> None:
+        """After each model, one after the other, each for every leg of the model's grid."""
+        before, source, types = made
+        names = self._names(one, one.post)
+        for step, step_name in zip(one.post, names, strict=True):
+            full = f"{model}-{step_name}" if len(one.steps) > 1 else step_name
+            found = self._job(one, step, full, _KINDS["post"], source, types, step.output, before)
+            if found is not None:
+                before, source, types = found
+
+    def _job(
+        self,
+        one: PipelineSaid,
+        step: Step,
+        step_name: str,
+        kinds: tuple[str, ...],
+        source: Text | None,
+        types: tuple[str, ...],
+        folder: str | None,
+        before: Job | None,
+    ) -> tuple[Job, Text | None, tuple[str, ...]] | None:
+        module = self.modules.get(step.module)
+        if module is None:
+            slot = step.slot
+            if isinstance(slot.value, Mapping):
+                slot = next(entry for entry in slots(slot.value) if entry.key == "module")
+            unknown(step.module, self.modules, slot, self.context)
+            return None
+        self._check_kind(module, kinds, step)
+        if step.input is not None:
+            source, types = (step.input,), ()
+        self._check_types(module, types, step)
+        matrix = self._matrix(one, step, before)
+        output: Text = _output(folder or self._folder(one, step_name), matrix)
+        arguments, reads, writes = self._arguments(module, step, source, output)
+        job = Job(
+            name=self._job_name(one, step_name, step),
+            action=Entry(script=module.script.path, arguments=arguments, origin=step.origin),
+            environment=self._environment(module),
+            needs=_needs(before, reads, matrix),
+            inputs=(Input(path=reads, origin=step.origin),) if reads is not None else NOTHING,
+            outputs=self._outputs(one, module, step, writes, before),
+            matrix=matrix,
+            resources=_resources(module, step),
+            timeout=step.timeout or module.timeout,
+            objectives=self._objectives(one, step, before),
+            origin=step.origin,
+        )
+        self.jobs[job.name] = job
+        return job, writes, module.output_types
+
+    def _job_name(self, one: PipelineSaid, step_name: str, step: Step) -> str:
+        made = f"{one.name}-{step_name}"
+        if made in self.jobs:
+            message = f'two steps become the job "{made}"'
+            self.context.sink.report(core.DUPLICATE_NAME, message, step.origin, help="give one of them another `name`")
+        return made
+
+    def _check_kind(self, module: Module, kinds: tuple[str, ...], step: Step) -> None:
+        if module.kind is not None and module.kind not in kinds:
+            message = f'"{module.name}" is {_A[module.kind]}, here stands {" or ".join(_A[kind] for kind in kinds)}'
+            self.context.sink.report(codes.WRONG_KIND, message, step.origin)
+
+    def _check_types(self, module: Module, types: tuple[str, ...], step: Step) -> None:
+        takes = module.input_types
+        if not takes or not types or "any" in takes or "any" in types or set(takes) & set(types):
+            return
+        message = f'"{module.name}" reads {", ".join(takes)}, and is given {", ".join(types)}'
+        self.context.sink.report(codes.DATA_TYPES, message, step.origin)
+
+    def _matrix(self, one: PipelineSaid, step: Step, before: Job | None) -> Matrix | None:
+        if before is not None:
+            if step.grid:
+                message = "a grid is a model's: what follows runs once for each of its legs"
+                self.context.sink.report(core.KEYS_EXCLUDE, message, step.origin, field="grid")
+            return before.matrix
+        if not step.grid:
+            return None
+        if one.kind != EXPERIMENT:
+            message = f'a grid is for the models of an experiment, "{one.name}" is none'
+            self.context.sink.report(core.KEYS_EXCLUDE, message, step.origin, field="grid")
+            return None
+        return Matrix(axes=step.grid, max_parallel=step.parallel, origin=step.origin)
+
+    def _arguments(
+        self, module: Module, step: Step, source: Text | None, output: Text
+    ) -> tuple[tuple[Argument, ...], Text | None, Text | None]:
+        """All that the script is given; and what it reads and writes by that, None where it takes no such argument."""
+        names = {scripts.plain(module.input_name): "input", scripts.plain(module.output_name): "output"}
+        given: list[Argument] = []
+        for argument in step.arguments:
+            role = names.get(scripts.plain(argument.name))
+            if role is None:
+                given.append(self._taken(argument, module))
+            elif role == "input":
+                source = self._own_path(argument, step) or source
+            else:
+                output = self._own_path(argument, step) or output
+        self._check_twice(step)
+        given += [
+            Argument(name=axis, values=((Ref(kind="matrix", name=axis),),), origin=step.origin) for axis, _ in step.grid
+        ]
+        reads = self._data_argument(module, module.input_name, source, given, step)
+        writes = self._data_argument(module, module.output_name, output, given, step)
+        if reads is None and source is not None:
+            scripts.report_data_paths(module.script, module.input_name, module.input_name, self.context.sink)
+        if writes is None:
+            scripts.report_data_paths(module.script, module.output_name, module.output_name, self.context.sink)
+        self._check_required(module, given, step)
+        return tuple(given), reads, writes
+
+    def _taken(self, argument: Argument, module: Module) -> Argument:
+        """A truth value as the argument takes it: for a switch it is there or not, for others it is text."""
+        known = module.script.argument(argument.name)
+        if known is not None and known.nargs != 0 and argument.flag is not None:
+            if known.action == "BooleanOptionalAction":
+                return argument
+            return argument.replace(values=((str(argument.flag),),), flag=None)
+        return argument
+
+    def _own_path(self, argument: Argument, step: Step) -> Text | None:
+        """A path that is given as a value: `./data` and MLReef's `/data` are folders of the repository."""
+        given = "".join(str(piece) for value in argument.values[:1] for piece in value)
+        from compiler.paths import PathError, from_root
+
+        try:
+            return (from_root(given, self.context.folder),)
+        except PathError as error:
+            at = argument.origin or step.origin
+            self.context.sink.report(core.BAD_PATH, str(error), at, help=error.help)
+            return None
+
+    def _check_twice(self, step: Step) -> None:
+        axes = {scripts.plain(axis) for axis, _ in step.grid}
+        for argument in step.arguments:
+            if scripts.plain(argument.name) in axes:
+                message = f'"{argument.name}" has a value and a grid'
+                self.context.sink.report(core.KEYS_EXCLUDE, message, argument.origin)
+
+    def _data_argument(
+        self, module: Module, wanted: str, data: Text | None, given: list[Argument], step: Step
+    ) -> Text | None:
+        known = module.script.argument(wanted)
+        if data is None or known is None:
+            return None
+        seen = _relative(data, self.context.folder)
+        given.append(Argument(name=known.spelling.lstrip("-"), values=(seen,), origin=step.origin))
+        return data
+
+    def _check_required(self, module: Module, given: list[Argument], step: Step) -> None:
+        """What has neither a value nor a default: argparse lets most of it pass, and the script gets None."""
+        from compiler.frontends.mlreef.parameters import is_required
+
+        names = {scripts.plain(argument.name) for argument in given}
+        for argument in module.script.interface.parameters:
+            spelled = {scripts.plain(flag) for flag in (*argument.flags, argument.name)}
+            optional = argument.required or argument.conditional or not argument.flags  # argparse says those itself
+            if not optional and is_required(argument) and not names & spelled and argument.exclusive is None:
+                message = f'"{argument.spelling}" of "{module.name}" has no default and is given no value'
+                self.context.sink.report(core.MISSING_ARGUMENT, message, step.origin, severity="warning")
+
+    def _environment(self, module: Module) -> Environment | str:
+        if module.dockerfile is None:
+            return software_of(module)
+        said = module.publication.over(self.publication) if module.publication is not None else self.publication
+        published = said is not None and not said.off
+        made = image_environment(module, said, self.context)
+        self.environments.setdefault(module.name, made if published else made.replace(publish=None))
+        return module.name
+
+    def _outputs(
+        self, one: PipelineSaid, module: Module, step: Step, writes: Text | None, before: Job | None
+    ) -> tuple[Artifact, ...]:
+        if writes is None:
+            return NOTHING
+        keep = one.fields.get("keep")
+        is_model = one.kind == EXPERIMENT and before is None
+        found = [Artifact(path=writes, kind="model" if is_model else "directory", keep=keep, origin=step.origin)]
+        metrics = METRICS if step.metrics is None and is_model else step.metrics
+        if metrics:
+            found.append(Artifact(path=(*writes, f"/{metrics}"), kind="metrics", keep=keep, origin=step.origin))
+        del module
+        return tuple(found)
+
+    def _objectives(self, one: PipelineSaid, step: Step, before: Job | None) -> tuple[Objective, ...]:
+        """A pipeline's objectives are those of its models."""
+        shared = one.fields.get("objectives", ()) if one.kind == EXPERIMENT and before is None else ()
+        return (*shared, *step.objectives) or NOTHING
+
+    def _push(self, one: PipelineSaid, members: tuple[str, ...]) -> tuple[str, ...]:
+        """A job that commits the results to a branch of their own."""
+        from compiler.frontends.mlreef.results import push_job
+
+        job = push_job(one.name, one.fields["results"], [self.jobs[name] for name in members], one.origin)
+        if job is None:
+            return ()
+        self.jobs[job.name] = job
+        return (job.name,)
+
+
+def _output(folder: str, matrix: Matrix | None) -> Text:
+    """The folder of a leg: each value of the grid names one."""
+    found: list[str | Ref] = [folder]
+    for axis, _ in matrix.axes if matrix is not None else ():
+        found += [f"/{axis}-", Ref(kind="matrix", name=axis)]
+    merged: list[str | Ref] = []
+    for piece in found:
+        if isinstance(piece, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return tuple(merged)
+
+
+def _needs(before: Job | None, reads: Text | None, matrix: Matrix | None) -> tuple[Need, ...]:
+    """Edges come from the data; the legs of a grid are paired, and what reads nothing still waits."""
+    if before is None:
+        return NOTHING
+    if matrix is not None:
+        return (Need(job=before.name, legs="same"),)
+    return NOTHING if reads is not None else (Need(job=before.name),)
+
+
+def _relative(data: Text, folder: str) -> Text:
+    """A path from the root as the script sees it, whose job starts in the manifest's folder."""
+    first = data[0] if isinstance(data[0], str) else ""
+    if not folder or not first:
+        return data
+    marked = normpath(relpath(first, folder))
+    return ((marked + "/") if first.endswith("/") else marked, *data[1:])
+
+
+def _resources(module: Module, step: Step) -> Resources | None:
+    count = step.gpu if step.gpu is not None else module.gpu
+    if count is None and module.base is not None and module.base.gpu:
+        count = 1
+    memory = step.memory if step.memory is not None else module.memory
+    if not count and memory is None:
+        return None
+    return Resources(
+        request=Amounts(memory=memory) if memory is not None else None,
+        accelerator=Accelerator(count=count) if count else None,
+    )

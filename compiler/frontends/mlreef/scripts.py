@@ -1,0 +1,196 @@
+"""Scripts: where they are, what they take, and what their declarations leave open.
+
+Everything is read by the syntax tree; nothing is executed.
+"""
+
+from __future__ import annotations
+
+from compiler import codes as core
+from compiler.diagnostics import WARNING
+from compiler.frontends.mlreef import codes
+from compiler.source import At, Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.diagnostics import Code, Sink
+    from compiler.frontends.base import Files
+    from compiler.pyargs import Argument, Interface, Remark
+    from compiler.source import Source
+
+# Folders whose scripts are nobody's modules, and files that are never entry scripts.
+_OTHERS = frozenset(
+    ("tests", "test", "docs", "venv", "env", "build", "dist", "node_modules", "site-packages", "__pycache__")
+)
+_NO_ENTRY = frozenset(("setup.py", "conftest.py", "__init__.py", "noxfile.py"))
+_HINTS = ("argparse", "@data_processor", "@processor")
+PYTHONS = "3.11 and later"  # the grammar of the Python that reads is newer, or the same
+
+INPUT, OUTPUT = "input_path", "output_path"
+
+# Remarks of the reader that say what MLReef drops, and those that say less than the author means.
+_DROPPED = frozenset(
+    (
+        "dropped-decorator",
+        "old-keyword",
+        "unknown-parameter-type",
+        "bad-parameter-name",
+        "several-processors",
+        "decorator-without-argument",
+        "decorator-differs",
+    )
+)
+_LOOSE = frozenset(
+    (
+        "bool-type",
+        "bad-default",
+        "default-type",
+        "untyped-default",
+        "text-default",
+        "flag-without-effect",
+        "changed-later",
+    )
+)
+_HELP_TYPES = {
+    "int": "int",
+    "integer": "int",
+    "float": "float",
+    "double": "float",
+    "bool": "bool",
+    "boolean": "bool",
+}
+
+
+class Script:
+    """A script that was read. `path` is from the repository's root."""
+
+    __slots__ = ("interface", "path", "source")
+
+    def __init__(self, path: str, source: Source, interface: Interface) -> None:
+        self.path = path
+        self.source = source
+        self.interface = interface
+
+    def place(self, line: int, column: int) -> Span:
+        """The line from a place on, as far as it goes."""
+        start = self.source.offset(line, column)
+        end = self.source.text.find("\n", start)
+        end = len(self.source.text) if end < 0 else end
+        return Span(self.source, start, max(start + 1, end))
+
+    def origin(self) -> At:
+        return At(self.path, self.place(1, 1))
+
+    def argument(self, name: str) -> Argument | None:
+        """The argument of a name in any spelling: `input-path`, `--input_path`, `Input-Path`."""
+        wanted = plain(name)
+        for argument in self.interface.parameters:
+            if wanted in {plain(spelling) for spelling in (*argument.flags, argument.name)}:
+                return argument
+        return None
+
+
+def plain(name: str) -> str:
+    return name.lstrip("-").replace("-", "_").lower()
+
+
+def candidates(files: Files, folder: str) -> list[str]:
+    """The Python files below a folder that may be entry scripts, by their paths."""
+    pattern = f"{folder}/**/*.py" if folder not in ("", ".") else "**/*.py"
+    return [path for path in files.glob(pattern) if _may_be_entry(path, folder)]
+
+
+def _may_be_entry(path: str, folder: str) -> bool:
+    *folders, name = path.removeprefix(f"{folder}/" if folder not in ("", ".") else "").split("/")
+    if name in _NO_ENTRY or name.startswith(("test_", ".")) or name.endswith("_test.py"):
+        return False
+    return not any(part in _OTHERS or part.startswith(".") for part in folders)
+
+
+def read_script(path: str, files: Files, sink: Sink, sure: bool = True) -> Script | None:
+    """A script and what it takes; None for one that is no entry. `sure` says that somebody named it."""
+    source = files.source(path, sink)
+    if source is None or not (sure or any(hint in source.text for hint in _HINTS)):
+        return None
+    from compiler.pyargs import ScriptSyntaxError, read_interface
+
+    try:
+        interface = read_interface(source.text, path)
+    except ScriptSyntaxError as error:
+        start = source.offset(error.line, error.column)
+        from sys import version_info
+
+        note = f"it is read as Python {version_info[0]}.{version_info[1]}"
+        sink.report(core.PYTHON_SYNTAX, error.message, Span(source, start, start + 1), notes=(note,))
+        return None
+    if not sure and interface.style not in ("argparse", "mlreef"):
+        return None
+    return Script(path, source, interface)
+
+
+def report(script: Script, sink: Sink) -> None:
+    """What the script's declarations leave open, drop, or say twice, at its lines."""
+    for remark in script.interface.remarks:
+        code = _code_of(remark)
+        if code is not None:
+            place = script.place(remark.line, remark.column)
+            sink.report(code, remark.message, place, severity=WARNING, help=_advice(remark.kind))
+    for argument in script.interface.parameters:
+        _report_help_type(script, argument, sink)
+
+
+def _code_of(remark: Remark) -> Code | None:
+    if remark.kind in _DROPPED:
+        return codes.DROPPED
+    return codes.LOOSE_ARGUMENT if remark.kind in _LOOSE else None
+
+
+def _advice(kind: str) -> str | None:
+    return {
+        "bool-type": 'give it action="store_true", or choices of text',
+        "untyped-default": "give it a type",
+        "old-keyword": "headrace reads both spellings, MLReef's platform the new one alone",
+        "decorator-without-argument": "add the argument to the parser, or take the decorator away",
+    }.get(kind)
+
+
+def _report_help_type(script: Script, argument: Argument, sink: Sink) -> None:
+    """`help="batch size (int)"` of an argument without a type: the script gets text."""
+    if argument.type_text or argument.nargs == 0 or argument.type != "string":
+        return
+    said = type_in_help(argument.help)
+    if said is None or not isinstance(argument.default, str):
+        return  # a default that is no text is remarked on by itself
+    message = f'"{argument.spelling}" is {said} by its help alone: the script gets text'
+    place = script.place(argument.line, argument.column)
+    sink.report(codes.LOOSE_ARGUMENT, message, place, help=f"add type={said}")
+
+
+def type_in_help(text: str) -> str | None:
+    """The type that a help text names in parentheses: `number of epochs (int)`."""
+    lower = text.lower()
+    for word, said in _HELP_TYPES.items():
+        if f"({word})" in lower or f"({word}," in lower:
+            return said
+    return None
+
+
+def report_data_paths(script: Script, input_name: str, output_name: str, sink: Sink) -> None:
+    """MLReef's contract of data: what a module reads and writes is given by --input-path and --output-path."""
+    if not script.interface.complete:
+        return
+    for name in (input_name, output_name):
+        if script.argument(name) is None:
+            flag = "--" + name.replace("_", "-")
+            message = f'"{script.path}" takes no "{flag}"'
+            near = _near(script, name)
+            advice = f"name {near} in the module's manifest" if near else "a pipeline gives it no data by that way"
+            sink.report(codes.NO_DATA_PATH, message, Span(script.source, 0, 0), help=advice)
+
+
+def _near(script: Script, name: str) -> str | None:
+    """An argument that may be meant: `images-path` for `input-path`."""
+    kind = "input" if "input" in name else "output"
+    others = [one for one in script.interface.parameters if plain(one.spelling).endswith(("_path", "_dir", "_folder"))]
+    if not others:
+        return None
+    return f"`{kind}: {others[0].spelling.lstrip('-')}`"
