@@ -255,6 +255,8 @@ def _of_data(job: ir.Job) -> Iterator[Feature]:
             yield Feature.CACHE_MAX_AGE
         if job.cache.store is not None:
             yield Feature.STORES
+    if any(given.store is not None for given in job.inputs):
+        yield Feature.STORES
 
 
 def _of_outputs(outputs: tuple[ir.Artifact | ir.ChangedFiles, ...]) -> Iterator[Feature]:

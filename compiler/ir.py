@@ -513,6 +513,8 @@ class Artifact(Node):
     size: int | None = None  # nano-bytes
     per_leg: bool | None = None
     name: str | None = None
+    dataset: str | None = None  # made by a pass: which dataset it is, where a store holds it for other runs
+    version: str | None = None  # and which version; nothing said: the latest
 
 
 class ChangedFiles(Node):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, TypeAlias
 
     from compiler.diagnostics import Sink
-    from compiler.ir import Project, Settings
+    from compiler.ir import Job, Project, Settings
     from compiler.source import Origin
 else:
     Protocol = object
@@ -115,6 +115,34 @@ def check_settings(target: Target, settings: Settings, sink: Sink) -> None:
         notes = () if near is not None or not known else (f"of its own it takes {known}",)
         message = f'"{key}" means nothing to {target.TITLE}'
         sink.report(codes.WRONG_SETTING, message, settings.origin, field=key, suggestion=near, notes=notes)
+
+
+def with_default_store(project: Project, settings: Settings) -> Project:
+    """The project where `targets.T.store` holds what names no store itself: outputs and caches.
+
+    (Checkpoints have none but a store, so that targets ask for it there.) Metrics stay with the CI, which shows them.
+    """
+    if settings.store in (None, "ci"):
+        return project
+    pipelines = tuple(
+        pipeline.replace(jobs=tuple(_in_store(job, settings.store) for job in pipeline.jobs))
+        for pipeline in project.pipelines
+    )
+    return project.replace(pipelines=pipelines)
+
+
+def _in_store(job: Job, store: str | None) -> Job:
+    changes: dict[str, Any] = {}
+    if any(isinstance(output, Artifact) for output in job.outputs):
+        changes["outputs"] = tuple(
+            output.replace(store=store)
+            if isinstance(output, Artifact) and output.store is None and output.kind != "metrics"
+            else output
+            for output in job.outputs
+        )
+    if job.cache is not None and job.cache.enabled and job.cache.store is None:
+        changes["cache"] = job.cache.replace(store=store)
+    return job.replace(**changes) if changes else job
 
 
 def check_sizes(target: Target, project: Project, settings: Settings, sink: Sink) -> None:

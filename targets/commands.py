@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from posixpath import relpath
 
-from compiler.ir import Artifact, Deploy, Environment, Exec, Job, Ref, Script, Support, holes
+from compiler.ir import Artifact, Deploy, Environment, Exec, Input, Job, Ref, Script, Support, holes
 from compiler.tools import WORKING
 
 TYPE_CHECKING = False
@@ -312,6 +312,28 @@ def support(action: Support) -> str:
     """One of headrace's own scripts: its text stands in a variable, its arguments are exact words."""
     arguments = "".join(" " + word(argument) for argument in action.arguments)
     return f'python3 -I -c "${script_variable(action.script)}"{arguments}'
+
+
+LATEST = "latest"  # the version of a dataset that says none
+
+
+def content_of(version: str | None) -> str | None:
+    """The version as `sha256:…` where it is the hash of the content itself, by which a store holds all that it has."""
+    digest = (version or "").removeprefix("sha256:")
+    return f"sha256:{digest}" if len(digest) == 64 and not set(digest) - set("0123456789abcdef") else None
+
+
+def dataset_options(given: Input, url: str) -> str:
+    """What targets/runtime/store.py is asked for a dataset of another run."""
+    version = content_of(given.version) or given.version or LATEST
+    return f"get --url {literal(url)} --dataset {literal(str(given.dataset))} --version {literal(version)} --path {word(given.path)}"
+
+
+def dataset_named(output: Artifact, url: str, reference: str) -> str:
+    """What it is asked when a job has put a dataset: `reference` is the shell word of the file that says where it is."""
+    version = output.version or LATEST
+    name = literal(str(output.dataset))
+    return f"name --url {literal(url)} --reference {reference} --dataset {name} --version {literal(version)}"
 
 
 def deploy(action: Deploy) -> str:

@@ -21,6 +21,7 @@ from compiler.ir import (
     EnvVar,
     Exec,
     Identity,
+    Input,
     Job,
     Lock,
     Matrix,
@@ -399,6 +400,25 @@ def test_stores() -> None:
         stores=(Store(name="disk", kind="pvc", mount="/data"),),
     )
     assert "HR4206" in found(disk)
+
+
+def test_datasets_of_other_runs_come_from_their_store() -> None:
+    lake = (Store(name="lake", kind="s3", url="s3://lake/x"),)
+    given = Input(path=("data/c",), store="lake", dataset="c", version="v1")
+    made = jobs_of(project(job("a", "true", environment=UV, inputs=(given,)), stores=lake))["a"]
+    assert step(made, "datasets")["run"] == (
+        'python3 -I -c "$HEADRACE_STORE" get --url s3://lake/x --dataset c --version v1 --path data/c'
+    )
+    output = Artifact(path=("d",), store="lake", dataset="c")
+    made = jobs_of(project(job("a", "true", environment=UV, outputs=(output,)), stores=lake))["a"]
+    assert '[ "$GITHUB_EVENT_NAME" = pull_request ] || ' in step(made, "outputs")["run"]
+
+
+def test_a_legs_output_goes_to_its_own_place_in_a_store() -> None:
+    lake = (Store(name="lake", kind="s3", url="s3://lake/x"),)
+    outputs = (Artifact(path=("d",), store="lake", per_leg=True),)
+    made = jobs_of(project(job("a", "true", environment=UV, matrix=cases.FOLDS, outputs=outputs), stores=lake))["a"]
+    assert '--path d/"$HEADRACE_LEG" --reference' in step(made, "outputs")["run"]
 
 
 # --------------------------------------------------------------------------------------------------------------- matrices

@@ -352,14 +352,38 @@ def test_a_mounted_volume_is_a_store() -> None:
     assert "--url /data " in made["a"]["script"][-1]
 
 
-def test_a_dataset_of_another_run_is_fetched_by_its_hash() -> None:
-    digest = "a" * 64
-    given = Input(path=("data/c",), store="lake", dataset="c", version=f"sha256:{digest}")
+@pytest.mark.parametrize(
+    ("version", "asked"),
+    [("a" * 64, "sha256:" + "a" * 64), ("sha256:" + "b" * 64, "sha256:" + "b" * 64), ("v1", "v1"), (None, "latest")],
+)
+def test_a_dataset_of_another_run_is_fetched_by_its_version(version: str | None, asked: str) -> None:
+    given = Input(path=("data/c",), store="lake", dataset="c", version=version)
     made = emit(job("a", inputs=(given,)), stores=(LAKE,))
-    line = made["a"]["before_script"][0]
-    reference = json.loads(line.split("printf %s '")[1].split("' >")[0])
-    assert reference == {"url": "s3://lake/x", "sha256": digest, "paths": ["data/c"]}
-    assert emit(job("a", inputs=(given.replace(version="v1"),)), stores=(LAKE,)).codes == ["HR4108"]
+    assert made["a"]["before_script"][0] == (
+        f'python3 -I -c "$HEADRACE_STORE" get --url s3://lake/x --dataset c --version {asked} --path data/c'
+    )
+
+
+def test_a_dataset_is_named_outside_of_change_requests() -> None:
+    made = emit(job("a", outputs=(Artifact(path=("d",), store="lake", dataset="c", version="v1"),)), stores=(LAKE,))
+    assert made["a"]["script"][-1] == (
+        '[ "$CI_PIPELINE_SOURCE" = merge_request_event ] || python3 -I -c "$HEADRACE_STORE" name --url s3://lake/x '
+        "--reference .headrace/references/a.0.json --dataset c --version v1"
+    )
+
+
+def test_the_targets_store_holds_what_names_none() -> None:
+    outputs = (Artifact(path=("big",)), Artifact(path=("m.json",), kind="metrics"), Artifact(path=("x",), store="ci"))
+    made = emit(job("a", outputs=outputs), stores=(LAKE,), settings=Settings(target="gitlab", store="lake"))
+    assert made["a"]["artifacts"]["paths"] == [".headrace/references/a.0.json", "m.json", "x"]
+
+
+def test_a_store_holds_a_cache() -> None:
+    kept = Cache(store="lake", share=True)
+    made = emit(job("a", outputs=(Artifact(path=("d",)),), cache=kept), stores=(LAKE,))["a"]
+    assert "cache" not in made
+    assert '--store s3://lake/x --key "$HEADRACE_KEY"' in made["script"][1]
+    assert '[ "$HEADRACE_CACHE_POLICY" = pull ] ||' in made["script"][2]
 
 
 def test_changed_files_travel_as_an_archive() -> None:

@@ -245,7 +245,7 @@ datasets: {d: {path: data/d, produced_by: make, store: bulk, size: 1Ki}}
 jobs: {make: {run: x, outputs: [{path: data/d, keep: 1d}]}}
 """
     )
-    expected = ir.Artifact(path=("data/d",), kind="dataset", keep=86400, store="bulk", size=1024 * 10**9)
+    expected = ir.Artifact(path=("data/d",), kind="dataset", keep=86400, store="bulk", size=1024 * 10**9, dataset="d")
     assert found.job("make").outputs == (expected,)
 
 

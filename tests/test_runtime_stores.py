@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,6 +210,51 @@ def test_outputs_go_through_a_cloud(job: Job, tmp_path: Path, tool: str) -> None
     sha256 = json.loads((job.folder / "ref.json").read_text())["sha256"]
     prefix = CLOUDS[tool].replace("://", "/").rstrip("/")
     assert cloud.blobs()[0] == cloud.root / prefix / sha256 / "outputs.tar"
+
+
+@pytest.mark.parametrize("tool", CLOUDS)
+def test_versions_of_a_dataset_are_found_by_other_runs(job: Job, tmp_path: Path, tool: str) -> None:
+    cloud, url = Cloud(tmp_path, tool), CLOUDS[tool]
+    job.write("data/rows", "one")
+    put = ["store", "put", "--url", url, "--path", "data", "--reference", "ref.json"]
+    wanted = ["--url", url, "--dataset", "the rows", "--version", "v1/2"]
+    assert job.run(*put, **cloud.env).returncode == 0
+    assert job.run("store", "name", "--reference", "ref.json", *wanted, **cloud.env).returncode == 0
+    sha256 = json.loads((job.folder / "ref.json").read_text())["sha256"]
+    for version in ("v1/2", f"sha256:{sha256}"):
+        job.write("data/rows", "two")
+        done = job.run("store", "get", *wanted[:-1], version, "--path", "data", **cloud.env)
+        assert done.returncode == 0, done.stderr
+        assert (job.folder / "data/rows").read_text() == "one"
+    assert (
+        'put as ["data"], not as ["other"]' in job.run("store", "get", *wanted, "--path", "other", **cloud.env).stderr
+    )
+    done = job.run("store", "get", *wanted[:-1], "v2", "--path", "data", **cloud.env)
+    assert (done.returncode, 'no version "v2" of dataset "the rows"' in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("tool", CLOUDS)
+def test_a_store_holds_outputs_by_their_key(job: Job, tmp_path: Path, tool: str) -> None:
+    cloud = Cloud(tmp_path, tool)
+    held = ["--store", CLOUDS[tool], "--key", "a key", "--folder", "cache"]
+    stamped = ["--key", "k", "--folder", "cache", "--path", "out"]
+    assert job.run("held", "get", *held, **cloud.env).returncode == 0
+    assert job.run("stamp", "check", *stamped).returncode == 3
+    job.write("out/model", "weights")
+    assert job.run("stamp", "save", *stamped).returncode == 0
+    assert job.run("held", "put", *held, **cloud.env).returncode == 0
+    for name in ("cache", "out"):
+        shutil.rmtree(job.folder / name)
+    assert job.run("held", "get", *held, **cloud.env).returncode == 0
+    assert job.run("stamp", "check", *stamped).returncode == 0
+    assert (job.folder / "out/model").read_text() == "weights"
+
+
+def test_a_store_that_cant_be_used_holds_nothing(job: Job, tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path, "aws")
+    held = ["--store", "s3://bucket/a", "--key", "k", "--folder", "cache"]
+    done = job.run("held", "get", *held, FAKE_FAILURE="1", **cloud.env)
+    assert (done.returncode, "nothing is held" in done.stderr) == (0, True)
 
 
 def test_azure_takes_a_key_instead_of_a_login(job: Job, tmp_path: Path) -> None:

@@ -52,10 +52,14 @@ def _producing(job: Job, datasets: list[Dataset]) -> Job:
 
 def _as_dataset(output: Artifact, dataset: Dataset) -> Artifact:
     """What the output does not say, its dataset says."""
+    store = output.store or dataset.store
+    kept = store is not None and store != "ci" and not output.per_leg  # of many legs none is the dataset
     return output.replace(
         kind=output.kind or "dataset",
-        store=output.store or dataset.store,
+        store=store,
         size=output.size if output.size is not None else dataset.size,
+        dataset=dataset.name if kept else None,
+        version=dataset.version if kept else None,
     )
 
 

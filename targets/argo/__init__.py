@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes as core
-from compiler.target import Document
+from compiler.target import Document, with_default_store
 from targets.argo.options import LIMITS, OPTIONS, Options
 from targets.argo.support import SUPPORT
 
@@ -46,6 +46,7 @@ def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ..
     from targets.argo import triggers, workflows  # not for those who only ask whether this target is meant
     from targets.argo.images import Images
 
+    project = with_default_store(project, settings)
     options = Options(settings, sink)
     images = Images(project, options, sink)
     made = [workflows.make(project, pipeline, settings, options, images, sink) for pipeline in project.pipelines]

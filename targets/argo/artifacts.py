@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from compiler.ir import Artifact, ChangedFiles
+from compiler.ir import Artifact, ChangedFiles, OnChangeRequest
 from compiler.matrix import axes, label, legs
 from targets import commands
 from targets.argo import codes, spelling
@@ -68,12 +68,33 @@ def source(scope: Scope) -> dict[str, Any]:
 
 
 def _prefix(scope: Scope, job: Job, own: bool) -> str:
-    """The folder of a job's outputs. Its own key node gives a cached job its key; others read the run's."""
+    """The folder of a job's outputs: in a run, or under the key of a cached job."""
     task = scope.names.jobs[job.name]
     if is_cached(scope, job):
-        held = "inputs.parameters.key" if own else f"workflow.outputs.parameters.{key_name(scope, job)}"
-        return f"{scope.names.workflow}/cache/{task}/{{{{{held}}}}}"
+        return f"{scope.names.workflow}/cache{changes(scope)}/{task}/{_held_key(scope, job, own)}"
     return f"{scope.run}/{task}"
+
+
+def changes(scope: Scope) -> str:
+    """What sets apart what a change request leaves outside of its run: others must not read it."""
+    if any(isinstance(trigger, OnChangeRequest) for trigger in scope.pipeline.triggers):
+        return "{{=workflow.parameters.event == 'change_request' ? '-changes' : ''}}"
+    return ""
+
+
+def _held_key(scope: Scope, job: Job, own: bool) -> str:
+    """A cached job's key: its own key node gives it to the job, others read the run's."""
+    held = "inputs.parameters.key" if own else f"workflow.outputs.parameters.{key_name(scope, job)}"
+    return f"{{{{{held}}}}}"
+
+
+def _at(scope: Scope, job: Job, tail: str) -> dict[str, Any]:
+    """A place in the default repository, or in the store that holds the job's cache."""
+    if is_cached(scope, job) and job.cache is not None and job.cache.store not in (None, "ci"):
+        store = scope.stores.get(str(job.cache.store))
+        found = location(scope, store, tail, job) if store is not None else None
+        return found or key(tail)
+    return key(tail)
 
 
 def is_cached(scope: Scope, job: Job) -> bool:
@@ -120,21 +141,31 @@ def outputs(scope: Scope, job: Job) -> list[dict[str, Any]]:
             where = _prefix(scope, job, True)
             tail = "/{{inputs.parameters.leg}}" if is_loop(job) else ".tgz"
             made.append(
-                {"name": name, "path": CHANGED, "optional": True, **_packed(job), **key(f"{where}/{name}{tail}")}
+                {
+                    "name": name,
+                    "path": CHANGED,
+                    "optional": True,
+                    **_packed(job),
+                    **_at(scope, job, f"{where}/{name}{tail}"),
+                }
             )
             continue
         path = scope.inline(output.path, job, leg)
         artifact: dict[str, Any] = {"name": name, "path": f"{ROOT}/{path}"}
-        if output.store is not None and (stored := _stored(scope, output, job)) is not None:
+        if output.store is not None and (stored := _stored(scope, output, job, True)) is not None:
             made.append({**artifact, **stored})
+            if output.dataset is not None:
+                made.append({**artifact, "name": f"{name}-version", **_versioned(scope, output, job)})
         elif is_loop(job):
             tail = "/{{inputs.parameters.leg}}" if output.per_leg else ""
-            made.append({**artifact, **_packed(job), **key(f"{_prefix(scope, job, True)}/tree/{path}{tail}")})
+            made.append(
+                {**artifact, **_packed(job), **_at(scope, job, f"{_prefix(scope, job, True)}/tree/{path}{tail}")}
+            )
         elif output.kind == "metrics":
             place = f"{_prefix(scope, job, True)}/{name}{_ending(output.path)}"
-            made.append({**artifact, "archive": {"none": {}}, **key(place)})
+            made.append({**artifact, "archive": {"none": {}}, **_at(scope, job, place)})
         else:
-            made.append({**artifact, **key(f"{_prefix(scope, job, True)}/{name}.tgz")})
+            made.append({**artifact, **_at(scope, job, f"{_prefix(scope, job, True)}/{name}.tgz")})
     return made
 
 
@@ -166,12 +197,13 @@ def _from_need(scope: Scope, job: Job, need: Need, needed: Job, found: Arrivals)
     where = _prefix(scope, needed, False)
     kept = [output for output in needed.outputs if isinstance(output, Artifact) and output.store is None]
     if is_loop(needed) and kept:
-        found.add(task, f"{SIDE}/{task}", key(f"{where}/tree"), optional)
+        found.add(task, f"{SIDE}/{task}", _at(scope, needed, f"{where}/tree"), optional)
         found.merge(f"{SIDE}/{task}")
     for name, output in zip(_output_names(needed), needed.outputs, strict=True):
         if isinstance(output, ChangedFiles):
             folder = f"{SIDE}/{task}-{name}"
-            found.add(f"{task}-{name}", folder, key(f"{where}/{name}" + ("" if is_loop(needed) else ".tgz")), True)
+            place = _at(scope, needed, f"{where}/{name}" + ("" if is_loop(needed) else ".tgz"))
+            found.add(f"{task}-{name}", folder, place, True)
             if is_loop(needed):
                 found.lines.append(f'for leg in {folder}/*; do if [ -d "$leg" ]; then cp -R "$leg"/. .; fi; done')
             else:
@@ -180,7 +212,7 @@ def _from_need(scope: Scope, job: Job, need: Need, needed: Job, found: Arrivals)
         path = scope.inline(output.path, needed, leg)
         if output.per_leg and leg:
             path += "/" + label(only(needed))
-        if output.store is not None and (stored := _stored(scope, output, needed)) is not None:
+        if output.store is not None and (stored := _stored(scope, output, needed, False)) is not None:
             found.add(name, f"{ROOT}/{path}", stored, optional)
         elif is_loop(needed):
             continue
@@ -188,11 +220,11 @@ def _from_need(scope: Scope, job: Job, need: Need, needed: Job, found: Arrivals)
             found.add(
                 name,
                 f"{ROOT}/{path}",
-                {"archive": {"none": {}}, **key(f"{where}/{name}{_ending(output.path)}")},
+                {"archive": {"none": {}}, **_at(scope, needed, f"{where}/{name}{_ending(output.path)}")},
                 optional,
             )
         else:
-            found.add(name, f"{ROOT}/{path}", key(f"{where}/{name}.tgz"), optional)
+            found.add(name, f"{ROOT}/{path}", _at(scope, needed, f"{where}/{name}.tgz"), optional)
 
 
 def changed_lines(job: Job) -> tuple[list[str], list[str]]:
@@ -214,18 +246,26 @@ def changed_lines(job: Job) -> tuple[list[str], list[str]]:
 # --------------------------------------------------------------------------------------------------------------- stores
 
 
-def _stored(scope: Scope, output: Artifact, job: Job) -> dict[str, Any] | None:
-    """Where an output lies in a store; None for the CI's own artifacts."""
+def _stored(scope: Scope, output: Artifact, job: Job, own: bool) -> dict[str, Any] | None:
+    """Where an output lies in a store: under the commit, or the key of a cached job; None for the CI's own artifacts."""
     store = scope.stores.get(str(output.store))
     if store is None or store.kind == "ci":
         return None
     alone = only(job)
     path = scope.inline(output.path, job, dict(alone))
-    version = "{{" + scope.fact("commit") + "}}"
+    version = _held_key(scope, job, own) if is_cached(scope, job) else "{{" + scope.fact("commit") + "}}"
     leg = ""
     if output.per_leg and job.matrix is not None:
         leg = "/" + label(alone) if alone else "/{{inputs.parameters.leg}}"
     return location(scope, store, f"{path}{leg}/{version}.tgz", job)
+
+
+def _versioned(scope: Scope, output: Artifact, job: Job) -> dict[str, Any]:
+    """Where other runs find a dataset: under its version, or the latest. A change request writes elsewhere."""
+    path = scope.inline(output.path, job)
+    version = (output.version or commands.LATEST) + changes(scope)
+    place = location(scope, scope.stores[str(output.store)], f"{path}/{version}.tgz", job)
+    return place or {}
 
 
 def _from_store(scope: Scope, job: Job, given: Input, found: Arrivals) -> None:
@@ -233,7 +273,7 @@ def _from_store(scope: Scope, job: Job, given: Input, found: Arrivals) -> None:
     if store is None or store.kind == "ci":
         return
     path = scope.inline(given.path, job)
-    version = given.version or "latest"
+    version = given.version or commands.LATEST
     held = location(scope, store, f"{path}/{version}.tgz", job)
     if held is not None:
         found.add(given.dataset or _stem(given.path), f"{ROOT}/{path}", held, False)

@@ -6,7 +6,7 @@ from compiler import images
 from compiler.ir import Artifact, Environment, Ref, Script
 from compiler.matrix import label, legs
 from targets import commands
-from targets.argo import artifacts, codes, jobs, pods, spelling
+from targets.argo import artifacts, jobs, pods, spelling
 from targets.argo.scope import FACTS as ALL_FACTS
 from targets.argo.scope import ROOT
 from targets.legs import only
@@ -189,11 +189,6 @@ def _parameters(conditions: list[Any]) -> list[str]:
 
 def content_key(scope: Scope, job: Job, known: dict[str, Job]) -> dict[str, Any]:
     """The task that computes a cached job's key over everything that decides what the job makes."""
-    if job.cache is not None and job.cache.store not in (None, "ci"):
-        message = (
-            f'"{job.name}" keeps its cache in "{job.cache.store}", on Argo Workflows it lies in the artifact repository'
-        )
-        scope.sink.report(codes.STORE, message, job.cache.origin or job.origin, help="leave the cache's `store` out")
     arrivals = artifacts.arrivals(scope, job, known)
     leg = dict(only(job))
     env = []

@@ -130,12 +130,8 @@ def retry(job: Job) -> dict[str, Any]:
 
 def _memoize(scope: Scope, job: Job) -> dict[str, Any]:
     """A change request writes a cache of its own, so that it can't poison the others'."""
-    from compiler.ir import OnChangeRequest
-
     assert job.cache is not None
-    name = cache_name(scope)
-    if any(isinstance(trigger, OnChangeRequest) for trigger in scope.pipeline.triggers):
-        name += "{{=workflow.parameters.event == 'change_request' ? '-changes' : ''}}"
+    name = cache_name(scope) + artifacts.changes(scope)
     age = job.cache.max_age
     return {
         "key": f"{scope.names.jobs[job.name]}-{{{{inputs.parameters.key}}}}",

@@ -201,6 +201,7 @@ def _stores(scope: Scope, job: Job) -> dict[str, None]:
     held: list[Any] = [*job.inputs, *job.outputs, *(output for other in needed for output in other.outputs)]
     if job.resume is not None:
         held.append(job.resume)
+    held += [other.cache for other in (job, *needed) if other.cache is not None and other.cache.enabled]
     return dict.fromkeys(str(one.store) for one in held if getattr(one, "store", None) is not None)
 
 

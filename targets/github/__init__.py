@@ -37,10 +37,12 @@ LONGEST_FILE = 120
 
 def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:
     """A workflow for each pipeline; findings go to the sink."""
+    from compiler.target import with_default_store
     from targets.github import parts
     from targets.github.workflow import Workflow
 
     _check_settings(settings, sink)
+    project = with_default_store(project, settings)
     if dict(settings.options).get("container") is False:
         from targets.prebuilt import without
 

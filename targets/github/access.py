@@ -34,13 +34,14 @@ def identity_of(workflow: Workflow, job: Job) -> Identity | None:
         return workflow.identities.get(action.publish.identity)
     if not workflow.identities:
         return None
-    named = [getattr(output, "store", None) or workflow.settings.store for output in job.outputs]
+    named = [getattr(output, "store", None) for output in job.outputs]
     if job.resume is not None:
         named.append(job.resume.store or workflow.settings.store)
+    if job.cache is not None and job.cache.enabled:
+        named.append(job.cache.store)
+    named += [given.store for given in job.inputs]
     for need in job.needs:
-        named += [
-            getattr(output, "store", None) or workflow.settings.store for output in workflow.by_name[need.job].outputs
-        ]
+        named += [getattr(output, "store", None) for output in workflow.by_name[need.job].outputs]
     for name in named:
         store = workflow.stores.get(name) if name else None
         if store is not None and store.identity is not None:

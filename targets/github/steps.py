@@ -23,7 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from compiler.ir import Job, Store, Text
+    from compiler.ir import Input, Job, Store, Text
+    from compiler.source import Origin
     from targets.github.workflow import Workflow
 
     Step = dict[str, Any]
@@ -33,6 +34,7 @@ TAR = "outputs.tar"
 MARK = ".headrace/changed"  # what there was before the command
 CACHE = ".headrace/cache"
 HELD = ".headrace/held"
+CACHED = ".headrace/cached"  # what a store holds of a job, on its way
 DAY_SECONDS = 24 * 3600
 LONGEST_NAME = 60
 KEEP_PATH = 'echo "$PATH" >> "$GITHUB_PATH"'
@@ -375,30 +377,41 @@ def _check(workflow: Workflow, job: Job) -> None:
         wanting.append("objectives")
     if job.outputs and any(_store(workflow, output) is not None for output in job.outputs):
         wanting.append("outputs in a store")
+    if any(_of_store(one) for one in job.inputs):
+        wanting.append("datasets from a store")
     if wanting and not workflow.has_python(job):
         message = f'"{job.name}" has {" and ".join(wanting)}, which needs Python in its image'
         advice = "say the image's `python` in its environment"
         workflow.sink.report(codes.NEEDS_PYTHON, message, job.origin, field="environment", help=advice)
-    if job.cache is not None and job.cache.enabled and job.cache.store is not None:
-        message = f'"{job.name}" keeps its cache in "{job.cache.store}", on GitHub it lies in GitHub\'s own'
-        workflow.sink.report(codes.NO_STORE, message, job.origin, field="cache", help="leave `cache.store` out")
     if job.cache is not None and job.cache.enabled and any(isinstance(output, ChangedFiles) for output in job.outputs):
         message = f'"{job.name}" has a cache, which can\'t hold changed files: their names are not known before it runs'
         workflow.sink.report(codes.WRONG_KEY, message, job.origin, field="cache", help="name its outputs")
-    for one in job.inputs:
-        if one.store is not None:
-            message = f'"{job.name}" reads "{one.dataset or one.store}" from the store "{one.store}"'
-            advice = "let a job of the same pipeline produce it"
-            workflow.sink.report(
-                codes.NO_STORE, message + ", which a job on GitHub can't yet look up", job.origin, help=advice
-            )
 
 
 # ----------------------------------------------------------------------------------------------- what comes and what goes
 
 
 def inputs(workflow: Workflow, job: Job) -> list[Step]:
-    """Bring the outputs of the needs, each as a tar that keeps names, links and hidden files."""
+    """Bring the outputs of the needs, each as a tar that keeps names, links and hidden files; and other runs' datasets."""
+    return [*_of_needs(workflow, job), *_datasets(workflow, job)]
+
+
+def _of_store(given: Input) -> bool:
+    return given.store is not None and given.store != "ci"
+
+
+def _datasets(workflow: Workflow, job: Job) -> list[Step]:
+    """Datasets of other runs, from their stores."""
+    lines = []
+    for given in job.inputs:
+        store = _reachable(workflow, str(given.store), given.origin or job.origin) if _of_store(given) else None
+        if store is not None:
+            workflow.scripts["store"] = None
+            lines.append(f'python3 -I -c "$HEADRACE_STORE" {commands.dataset_options(given, str(store.url))}')
+    return [{"name": "datasets", "run": _script(lines)}] if lines else []
+
+
+def _of_needs(workflow: Workflow, job: Job) -> list[Step]:
     givers = [need for need in job.needs if need.artifacts is not False and workflow.has_outputs(need.job)]
     if not givers:
         return []
@@ -430,15 +443,18 @@ def inputs(workflow: Workflow, job: Job) -> list[Step]:
 def _store(workflow: Workflow, output: Any) -> Store | None:
     """The store of an output that does not travel as an artifact of the CI."""
     name = output.store if isinstance(output, Artifact) else None
-    if name is None and isinstance(output, Artifact) and output.kind != "metrics":
-        name = workflow.settings.store
-    store = workflow.stores.get(name) if name else None
+    return _reachable(workflow, name, output.origin) if name else None
+
+
+def _reachable(workflow: Workflow, name: str, at: Origin | None) -> Store | None:
+    """A store that jobs reach; None for the CI's own, and for one that they don't, which is reported."""
+    store = workflow.stores.get(name)
     if store is None or store.kind == "ci":
         return None
     if store.kind not in BIG_STORES or store.url is None:
-        message = f'a job on GitHub can\'t keep outputs in "{store.name}", a store of kind {store.kind}'
-        advice = "s3, gcs and azure can, by a `url`"
-        workflow.sink.report(codes.NO_STORE, message, output.origin or store.origin, help=advice)
+        message = f'a job on GitHub can\'t use "{store.name}", a store of kind {store.kind}'
+        advice = "s3, gcs and azure can be used, by a `url`"
+        workflow.sink.report(codes.NO_STORE, message, at or store.origin, help=advice)
         return None
     return store
 
@@ -486,11 +502,31 @@ def _gathered(workflow: Workflow, job: Job) -> tuple[list[str], list[str]]:
         file = f'{REFERENCES}/"$HEADRACE_OUTPUTS".{at}.json' if _several(job) else _reference(workflow, job, at)
         members.append(file)
         lines.append(f"mkdir -p {REFERENCES}")
+        aside = _aside(workflow, job, output)
+        lines += aside[:1]
+        below = f"/{workflow.leg_folder(job)}" if aside else ""
         lines.append(
             f'python3 -I -c "$HEADRACE_STORE" put --url {commands.literal(str(store.url))} '
-            f"--path {commands.word(output.path)} --reference {file}"
+            f"--path {commands.word(output.path)}{below} --reference {file}"
         )
+        lines += aside[1:]
+        if output.dataset is not None and commands.content_of(output.version) is None:
+            named = commands.dataset_named(output, str(store.url), file)
+            told = f'python3 -I -c "$HEADRACE_STORE" {named}'
+            lines.append(f'[ "$GITHUB_EVENT_NAME" = pull_request ] || {told}')
     return lines, members
+
+
+def _aside(workflow: Workflow, job: Job, output: Artifact) -> list[str]:
+    """Lines that move a leg's output below its leg's name before it is put into a store, and back: the objectives are
+    judged after that."""
+    if not output.per_leg or job.matrix is None:
+        return []
+    path, folder = _path_word(output), workflow.leg_folder(job)
+    return [
+        f"mv {path} {STAGE}-leg && mkdir -p {path} && mv {STAGE}-leg {path}/{folder}",
+        f"mv {path}/{folder} {STAGE}-leg && rmdir {path} && mv {STAGE}-leg {path}",
+    ]
 
 
 def _path_word(output: Artifact) -> str:
@@ -513,7 +549,7 @@ def _staged(workflow: Workflow, job: Job, members: list[str]) -> list[str]:
     lines = [f"tar -cf - {' '.join(members)} | tar -xf - -C {STAGE}"] if members else []
     folder = workflow.leg_folder(job)
     for output in job.outputs:
-        if isinstance(output, Artifact) and output.per_leg:
+        if isinstance(output, Artifact) and output.per_leg and _store(workflow, output) is None:
             path = _path_word(output)
             lines.append(f"mkdir -p {STAGE}/{path}")
             lines.append(f"cp -RPp {path} {STAGE}/{path}/{folder}")
@@ -582,11 +618,36 @@ def _key(workflow: Workflow, job: Job) -> list[Step]:
     if job.cache.max_age is not None:
         lines.append(f'echo "age=$(( $(date +%s) / {job.cache.max_age} ))" >> "$GITHUB_OUTPUT"')
     env = {**step_env(workflow, job), "HEADRACE_KEY_SPEC": _key_spec(workflow, job)}
+    key: Step = {"id": "key", "name": "content key", "env": env, "run": _script(lines)}
+    store = _cache_store(workflow, job)
+    if store is not None:
+        workflow.scripts |= {"held": None, "stamp": None}
+        look = [
+            f'python3 -I -c "$HEADRACE_HELD" get {_in_cache(job, store)}',
+            f'if python3 -I -c "$HEADRACE_STAMP" check {_stamped(job)}; then',
+            '  echo "cache-hit=true" >> "$GITHUB_OUTPUT"',
+            "fi",
+        ]
+        held = {**step_env(workflow, job), "HEADRACE_KEY": _held_key(workflow, job)}
+        return [key, {"id": "held", "name": "held", "env": held, "run": _script(look)}]
     options = {"path": _held_paths(workflow, job), "key": _held_key(workflow, job)}
-    return [
-        {"id": "key", "name": "content key", "env": env, "run": _script(lines)},
-        {"id": "held", "uses": use("actions/cache/restore"), "with": options},
-    ]
+    return [key, {"id": "held", "uses": use("actions/cache/restore"), "with": options}]
+
+
+def _cache_store(workflow: Workflow, job: Job) -> Store | None:
+    """The store that holds a job's outputs by their key; None where GitHub's own cache does."""
+    assert job.cache is not None
+    return _reachable(workflow, job.cache.store, job.cache.origin or job.origin) if job.cache.store else None
+
+
+def _in_cache(job: Job, store: Store) -> str:
+    owner = "" if job.cache is not None and job.cache.share else "$GITHUB_REPOSITORY "
+    return f'--store {commands.literal(str(store.url))} --key "{owner}$HEADRACE_KEY" --folder {CACHED}'
+
+
+def _stamped(job: Job) -> str:
+    paths = [commands.word(output.path) for output in job.outputs if isinstance(output, Artifact)] or [HELD]
+    return f'--key "$HEADRACE_KEY" --folder {CACHED}' + "".join(f" --path {path}" for path in paths)
 
 
 def _held_key(workflow: Workflow, job: Job) -> str:
@@ -608,6 +669,14 @@ def _save(workflow: Workflow, job: Job, key: list[Step]) -> list[Step]:
     options = {"path": _held_paths(workflow, job), "key": _held_key(workflow, job)}
     test = f"steps.held.outputs.cache-hit != 'true' && {expressions.NOT_ON_CHANGE_REQUEST}"
     save: Step = {"uses": use("actions/cache/save"), "if": test, "with": options}
+    store = _cache_store(workflow, job)
+    if store is not None:
+        env = {**step_env(workflow, job), "HEADRACE_KEY": _held_key(workflow, job)}
+        lines = [
+            f'python3 -I -c "$HEADRACE_STAMP" save {_stamped(job)}',
+            f'python3 -I -c "$HEADRACE_HELD" put {_in_cache(job, store)}',
+        ]
+        save = {"name": "hold", "if": test, "env": env, "run": _script(lines)}
     if job.outputs:
         return [save]
     # A job without outputs is held by a file that says that it has run.

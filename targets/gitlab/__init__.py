@@ -29,9 +29,10 @@ OPTIONS = frozenset(
 
 def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ...]:
     """The output for a lowered project; findings go to the sink (with errors the output is not used)."""
+    from compiler.target import with_default_store
     from targets.gitlab.output import Output
 
-    return Output(project, settings, sink).emit() if project.pipelines else ()
+    return Output(with_default_store(project, settings), settings, sink).emit() if project.pipelines else ()
 
 
 def emit_together(parts: Sequence[tuple[Project, Settings]], sink: Sink) -> tuple[Document, ...]:

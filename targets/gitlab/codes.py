@@ -14,9 +14,7 @@ OUTPUT_PATH = Code("HR4106", "gitlab-path", ERROR, "a path that GitLab would rea
 RETRY_RUNNER_LIMIT = Code(
     "HR4107", "gitlab-runner-retries", ERROR, "more retries after a runner's failure than GitLab makes"
 )
-DATASET_VERSION = Code(
-    "HR4108", "gitlab-dataset-version", ERROR, "a dataset of another run without the hash of its content"
-)
+# HR4108 was a dataset's version that is no hash; a number is never used again.
 NESTED_PIPELINES = Code(
     "HR4109", "gitlab-nested-pipelines", ERROR, "pipelines that call one another too deep for GitLab"
 )

@@ -183,6 +183,7 @@ class File:
             return job.identity
         names = [output.store for output in job.outputs if isinstance(output, Artifact)]
         names += [given.store for given in job.inputs]
+        names.append(job.cache.store if job.cache is not None else None)
         names.append(job.resume.store or self.settings.store if job.resume is not None else None)
         wanted = {store.identity for store in self.project.stores if store.name in names and store.identity}
         return next((identity for identity in self.project.identities if identity.name in wanted), None)

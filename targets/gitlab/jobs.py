@@ -11,7 +11,7 @@ from targets import commands, prebuilt, runners
 from targets.gitlab import codes, deploy, images
 from targets.gitlab.access import Access, access
 from targets.gitlab.conditions import ConditionError, Rule, all_of, on_event
-from targets.gitlab.plan import Edge, Unit, artifact_paths
+from targets.gitlab.plan import Edge, Unit, artifact_paths, in_store
 from targets.gitlab.scripts import (
     METRICS_REPORT,
     NATIVE_RETRIES,
@@ -175,7 +175,9 @@ def _software(unit: Unit, file: File, made: Lines, runner: Runner | None) -> tup
         file.uses_cache = True
         own = {"key": cache_key(unit), "paths": [cache_folder(unit)], "policy": "$HEADRACE_CACHE_POLICY"}
         installer = _installer_cache(environment) if isinstance(environment, Environment) else None
-        inline["cache"] = [own] if installer is None else [installer, own]
+        caches = [installer, None if in_store(job.cache) else own]
+        if any(caches):
+            inline["cache"] = [cache for cache in caches if cache is not None]
     return extends, inline
 
 

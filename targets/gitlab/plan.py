@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from compiler.diagnostics import Sink
-    from compiler.ir import Condition, Need, Text
+    from compiler.ir import Cache, Condition, Need, Text
     from compiler.matrix import Leg
 
 JOIN_SECONDS = 600
@@ -363,6 +363,11 @@ def artifact_paths(job: Job, leg: Leg, here: bool = False) -> list[str]:
 
 def stored(output: Artifact) -> bool:
     return output.store is not None and output.store != "ci"
+
+
+def in_store(cache: Cache | None) -> bool:
+    """Whether a store of the project holds a cache, and not GitLab."""
+    return cache is not None and cache.enabled and cache.store not in (None, "ci")
 
 
 def reference_file(job: Job, number: int, leg: Leg, here: bool = False) -> str:

@@ -14,6 +14,7 @@ from targets.gitlab.plan import (
     Unit,
     artifact_paths,
     changed_archive,
+    in_store,
     leg_part,
     reference_file,
     stored,
@@ -158,30 +159,12 @@ def _arriving(unit: Unit, file: File, made: Lines) -> list[str]:
 
 
 def _dataset(unit: Unit, file: File, made: Lines, number: int) -> list[str]:
-    """A dataset of another run: its version is the sha256 under which the store holds it."""
-    from targets.gitlab import codes
-
+    """A dataset of another run, by its version: the one that it says, or the latest."""
     given = unit.job.inputs[number]
-    version = (given.version or "").removeprefix("sha256:")
-    path = commands.flat(given.path)
     url = file.store_url(given.store or "", unit.job)
     if url is None:
         return []
-    if len(version) != 64 or set(version) - set("0123456789abcdef") or path is None:
-        message = f'"{given.dataset}" comes from store "{given.store}", where only the sha256 of its content names it'
-        file.sink.report(
-            codes.DATASET_VERSION,
-            message,
-            given.origin or unit.job.origin,
-            help="say it as the dataset's `version`: the producer's log and its reference file have it",
-        )
-        return []
-    reference = json.dumps({"url": url, "sha256": version, "paths": [path]})
-    place = f".headrace/references/input-{number}.json"
-    return [
-        f"mkdir -p .headrace/references; printf %s {literal(reference)} > {place}",
-        f"{made.call('store')} get --reference {place}",
-    ]
+    return [f"{made.call('store')} {commands.dataset_options(given, url)}"]
 
 
 def _leaving(unit: Unit, file: File, made: Lines) -> list[str]:
@@ -198,6 +181,7 @@ def _leaving(unit: Unit, file: File, made: Lines) -> list[str]:
         path = word(output.path)
         if output.per_leg and leg:
             lines.append(_move(path, _label(unit)))
+            path += f"/{_label(unit)}"
         if stored(output):
             url = file.store_url(output.store or "", job)
             place = _quoted(reference_file(job, number, leg, unit.is_parallel))
@@ -206,6 +190,9 @@ def _leaving(unit: Unit, file: File, made: Lines) -> list[str]:
                 f"{made.call('store')} put --url {literal(url or '')} --path {path} --reference {place} "
                 f"--place {literal(job.name)}"
             )
+            if output.dataset is not None and commands.content_of(output.version) is None:
+                named = commands.dataset_named(output, url or "", place)
+                lines.append(f'[ "{file.dialect.source}" = merge_request_event ] || {made.call("store")} {named}')
     return list(dict.fromkeys(lines))
 
 
@@ -307,7 +294,6 @@ def _keeper(unit: Unit, file: File, made: Lines) -> str:
     resume = unit.job.resume
     if resume is None:
         return ""
-    from targets.gitlab import codes
 
     name = resume.store or file.settings.store
     url = file.store_url(name, unit.job) if name is not None and name != "ci" else None
@@ -368,10 +354,6 @@ def _safe(name: str) -> str:
 def _cached(unit: Unit, file: File, made: Lines, own: list[str], leaving: list[str]) -> list[str]:
     job = unit.job
     assert job.cache is not None
-    if job.cache.store not in (None, "ci"):
-        message = f'the outputs of "{job.name}" are held in GitLab\'s own cache: "{job.cache.store}" can\'t take them'
-        advice = "leave the cache's `store` out, or give the outputs that store"
-        file.sink.report(codes.BAD_STORE, message, job.cache.origin or job.origin, help=advice)
     made.variables["HEADRACE_KEY_SPEC"] = _literal_value(_key_spec(unit, file))
     folder = cache_folder(unit)
     held = "".join(f" --path {_quoted_path(path)}" for path in artifact_paths(job, unit.legs[0]))
@@ -379,7 +361,15 @@ def _cached(unit: Unit, file: File, made: Lines, own: list[str], leaving: list[s
     prepared = commands.prepared_folder(job)
     enter = [f"cd {literal(prepared)}"] if prepared else []
     stamp = made.call("stamp")
-    compute = f'HEADRACE_KEY="$({made.call("content_key")}){_run_values(unit)}"'
+    compute = [f'HEADRACE_KEY="$({made.call("content_key")}){_run_values(unit)}"']
+    keep = []
+    url = file.store_url(str(job.cache.store), job) if in_store(job.cache) else None
+    if url is not None:
+        # A store is many projects', jobs' and branches', where GitLab's cache has a name of its own for each.
+        owner = "" if job.cache.share else f"$CI_PROJECT_ID {cache_key(unit)} "
+        options_there = f'--store {literal(url)} --key "{owner}$HEADRACE_KEY" --folder {literal(folder)}'
+        compute.append(f"{made.call('held')} get {options_there}")
+        keep = [f'[ "$HEADRACE_CACHE_POLICY" = pull ] || {made.call("held")} put {options_there}']
     body = [
         f"if {stamp} check {options}; then",
         "  echo 'headrace: nothing that this job reads has changed: its outputs are back'",
@@ -389,9 +379,10 @@ def _cached(unit: Unit, file: File, made: Lines, own: list[str], leaving: list[s
         *([ROOT] if _may_be_elsewhere(job) else []),
         *leaving,
         f"{stamp} save {options}",
+        *keep,
         "fi",
     ]
-    return [*([ROOT] if prepared else []), compute, "\n".join(body)]
+    return [*([ROOT] if prepared else []), *compute, "\n".join(body)]
 
 
 def _quoted_path(path: str) -> str:

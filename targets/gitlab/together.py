@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compiler import codes
 from compiler.ir import Project, Settings
+from compiler.target import with_default_store
 from targets.gitlab.output import Output
 
 TYPE_CHECKING = False
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def emit(parts: Sequence[tuple[Project, Settings]], sink: Sink) -> tuple[Document, ...]:
-    parts = [part for part in parts if part[0].pipelines]
+    parts = [(with_default_store(*part), part[1]) for part in parts if part[0].pipelines]
     if not parts:
         return ()
     first = parts[0][0]

@@ -19,6 +19,7 @@ NAMES = {
     "decide": "evaluates conditions that a target cannot test natively",
     "deploy": "puts built images into Kubernetes documents, and applies or commits them",
     "gate": "judges objectives over a job's metrics",
+    "held": "holds a job's outputs in a store, by the job's key",
     "keeper": "keeps checkpoints outside the machine and brings them back",
     "leakage": "checks that the parts of a split have no row in common",
     "objectives": "freezes objectives: a copy and its hash",

@@ -2,6 +2,8 @@
 
 store.py put --url URL --path P... --reference FILE [--place TEXT]
 store.py get [--url URL] --reference FILE
+store.py name --url URL --reference FILE --dataset NAME --version V    what was put is that version of the dataset
+store.py get --url URL --dataset NAME --version V --path P             V: a version, or sha256:… of what was put
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import re
 import shutil
 import tempfile
 from typing import Any
+from urllib.parse import quote
 
 from targets.runtime.archive import entries, file_digest, pack, relative, replace, written
 from targets.runtime.blobs import Cloud, Folder, blobs
@@ -62,6 +65,34 @@ def reference_in(file: str) -> dict[str, Any]:
     raise DataError(f"{quoted(file)} is not a reference to a store")
 
 
+def versions(options: argparse.Namespace) -> tuple[Folder | Cloud, str]:
+    """Where a dataset's versions are named, and the name of this one."""
+    dataset, version = (quote(text, safe="") for text in (options.dataset, options.version))
+    return blobs(f"{options.url.rstrip('/')}/datasets/{dataset}"), f"{version}.json"
+
+
+def name(options: argparse.Namespace) -> None:
+    place, version = versions(options)
+    reference_in(options.reference)
+    place.put(options.reference, version)
+
+
+def look_up(options: argparse.Namespace, file: str) -> None:
+    """Write the reference of a dataset's version."""
+    if re.fullmatch("sha256:[0-9a-f]{64}", options.version):
+        with open(file, "w", encoding="utf-8") as stream:
+            json.dump({"url": options.url, "sha256": options.version[7:], "paths": options.path}, stream)
+        return
+    place, version = versions(options)
+    if version not in place.names():
+        wanted = f"version {quoted(options.version)} of dataset {quoted(options.dataset)}"
+        raise DataError(f"store {quoted(options.url)} has no {wanted}")
+    place.get(version, file)
+    held = reference_in(file)["paths"]
+    if held != options.path:
+        raise DataError(f"dataset {quoted(options.dataset)} was put as {quoted(held)}, not as {quoted(options.path)}")
+
+
 def get(options: argparse.Namespace, tar: str) -> None:
     reference = reference_in(options.reference)
     url, sha256 = reference["url"], reference["sha256"]
@@ -76,16 +107,26 @@ def get(options: argparse.Namespace, tar: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="store", allow_abbrev=False)
-    parser.add_argument("verb", choices=["put", "get"])
+    parser.add_argument("verb", choices=["put", "get", "name"])
     parser.add_argument("--url", default="")
     parser.add_argument("--path", action="append", default=[])
-    parser.add_argument("--reference", required=True)
+    parser.add_argument("--reference", default="")
     parser.add_argument("--place", default="")
+    parser.add_argument("--dataset", default="")
+    parser.add_argument("--version", default="")
     options = parser.parse_args()
     if options.verb == "put" and not (options.url and options.path):
         raise UsageError("put takes --url and --path")
+    if not options.reference and not (options.verb == "get" and options.dataset):
+        raise UsageError("a reference is missing")
+    if options.verb == "name":
+        name(options)
+        return 0
     folder = tempfile.mkdtemp(prefix=".headrace-", dir=".")
     try:
+        if options.verb == "get" and options.dataset:
+            options.reference = os.path.join(folder, "reference.json")
+            look_up(options, options.reference)
         act = put if options.verb == "put" else get
         act(options, os.path.join(folder, "blob.tar"))
     finally:

@@ -161,12 +161,12 @@ def emitted(case: Case, name: str) -> Output:
 
 # What a target can't do of a native case, it says; each of these is an error with a reason, which the goldens show.
 REFUSED = {
-    "gitlab": {"cache-store", "cluster-secrets", "permissions", "platform", "pool", "volumes"},
+    "gitlab": {"cluster-secrets", "permissions", "platform", "pool", "volumes"},
     "github": {
-        "azure", "cache-store", "cluster-secrets", "datasets", "disks", "parameter-braces", "pool", "retry-runner",
+        "azure", "cluster-secrets", "disks", "parameter-braces", "pool", "retry-runner",
         "service-accounts", "volumes",
     },
-    "argo": {"cache-store", "matrix-braces", "parameter-braces", "permissions", "vault"},
+    "argo": {"matrix-braces", "parameter-braces", "permissions", "vault"},
 }  # fmt: skip
 
 

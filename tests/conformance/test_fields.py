@@ -50,6 +50,7 @@ UNSEEN = (
     Unseen("*", r"Store\.(kind|name|url)|Identity\.\w+|Artifact\.size", SOME, "said by the URL, by uses, or to people"),
     # What a target does otherwise, as its notes say.
     Unseen("argo", r"(Artifact|ChangedFiles)\.keep", NOWHERE, "the note asks for a lifecycle rule of the bucket"),
+    Unseen("argo", r"Artifact\.dataset", NOWHERE, "a store holds datasets by their paths"),
     Unseen("argo", r"Approval\.to", NOWHERE, "the note says that rights on workflows decide"),
     Unseen("argo", r"Deploy\.(to|url|service)", NOWHERE, "there are no deployment environments"),
     Unseen("argo", r"Cache\.share", NOWHERE, "entries are found by their content, whoever made them"),
