@@ -10,6 +10,7 @@ FRONT_ENDS: dict[str, str] = {
     "native": "compiler.frontends.native",
     "mlspec": "compiler.frontends.mlspec",
     "mlreef": "compiler.frontends.mlreef",
+    "mml": "compiler.frontends.mml",
 }
 
 

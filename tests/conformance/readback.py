@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-_COMMENT = re.compile(r"  # \S+\.ya?ml: (\S+)$")
+_COMMENT = re.compile(r"  # \S+\.\w+: (\S+)$")
 
 Leg = frozenset[tuple[str, str]]  # (variable, value): HEADRACE_MATRIX_FOLD, 0
 

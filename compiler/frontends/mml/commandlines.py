@@ -26,13 +26,15 @@ class CommandLine:
 
 
 def split(text: str) -> list[str]:
-    """A line as a shell splits it. Raises CommandError."""
+    """A line as a shell splits it, up to a comment. Raises CommandError."""
     import shlex
 
     try:
-        return shlex.split(text, comments=True)
+        words = shlex.split(text)
     except ValueError as error:
         raise CommandError(f"the line can't be split into words: {str(error).lower()}") from error
+    comment = next((at for at, word in enumerate(words) if word.startswith("#")), len(words))
+    return words[:comment]
 
 
 def arguments_of(words: list[str]) -> list[str] | None:

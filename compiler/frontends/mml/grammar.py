@@ -107,9 +107,21 @@ def parse(text: str) -> Override:
         if plain is not None and plain[3].lower() not in ("null", "true", "false", "inf", "nan"):
             found = Override(plain[1], plain[2], None, plain[3], text)
         else:
-            found = (_parser() or read)(text)
+            found = _by_hydra(text)
         _known[text] = found
     return found
+
+
+def _by_hydra(text: str) -> Override:
+    """By Hydra's parser, where there is one. Faults are told in our words: its own are those of a parser generator."""
+    parser = _parser()
+    if parser is None:
+        return read(text)
+    try:
+        return parser(text)
+    except GrammarError:
+        read(text)
+        raise
 
 
 def _parser() -> Callable[[str], Override] | None:

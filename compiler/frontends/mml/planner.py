@@ -131,10 +131,11 @@ class Knowledge:
 class Plan:
     """A schedule, what MML would still refuse, and the names that the configuration came to."""
 
-    __slots__ = ("pivot", "refusals", "steps", "tasks")
+    __slots__ = ("folds", "pivot", "refusals", "steps", "tasks")
 
-    def __init__(self, steps: list[Step], refusals: list[Refusal], tasks: list[str], pivot: str | None) -> None:
-        self.steps, self.refusals, self.tasks, self.pivot = steps, refusals, tasks, pivot
+    def __init__(self, planner: _Planner, steps: list[Step], refusals: list[Refusal]) -> None:
+        self.steps, self.refusals = steps, refusals
+        self.tasks, self.pivot, self.folds = planner.tasks, planner.pivot, planner.folds
 
 
 def nested(task: str, fold: int) -> str:
@@ -151,10 +152,10 @@ def plan(config: dict[str, Any], choices: dict[str, Any], knowledge: Knowledge) 
     try:
         planner.make()
     except RefusedError as refused:
-        return Plan([], [refused.refusal], planner.tasks, planner.pivot)
+        return Plan(planner, [], [refused.refusal])
     except ComposeError as error:
-        return Plan([], [Refusal(str(error), error.text, error.help)], planner.tasks, planner.pivot)
-    return Plan(planner.steps, planner.refusals, planner.tasks, planner.pivot)
+        return Plan(planner, [], [Refusal(str(error), error.text, error.help)])
+    return Plan(planner, planner.steps, planner.refusals)
 
 
 class _Planner:
@@ -164,6 +165,7 @@ class _Planner:
         self.refusals: list[Refusal] = []
         self.tasks: list[str] = []
         self.pivot: str | None = None
+        self.folds = 1
         target = str(get(config, "mode.scheduler._target_", ""))
         self.scheduler = target.rpartition(".")[2]
 
@@ -311,7 +313,8 @@ class _Planner:
             raise self.stop("this mode needs a pivot task", "pivot.name", "write pivot.name=TASK")
 
     def train(self) -> None:
-        folds = list(range(self._folds()))
+        self.folds = self._folds()
+        folds = range(self.folds)
         pivot = str(self.pivot)
         is_nested = bool(self.get("mode.nested"))
         if is_nested:
