@@ -106,8 +106,11 @@ class Place:
 # ------------------------------------------------------------------------------------------------------ what travels
 
 
-def take(place: Place, tars: list[str]) -> None:
-    """Unpack what earlier jobs left, in the order given: a later one has the newer files."""
+def take(place: Place, tars: list[str], resumed: bool = False) -> None:
+    """Unpack what earlier jobs left, in the order given: a later one has the newer files.
+
+    A step that goes on keeps the results that it has: it may have written into those of others.
+    """
     roots = {"data": place.data, "results": place.results}
     for path in tars:
         with tarfile.open(path, "r:") as tar:
@@ -116,6 +119,8 @@ def take(place: Place, tars: list[str]) -> None:
                 if kind not in roots or not name or not member.isfile() or ".." in name.split("/"):
                     continue
                 target = os.path.join(roots[kind], name)
+                if resumed and kind == "results" and os.path.exists(target):
+                    continue
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 content = tar.extractfile(member)
                 if content is None:
@@ -325,6 +330,7 @@ def step(options: argparse.Namespace) -> int:
     else:
         if run.is_begun:
             say(f"{options.project} goes on after {run.steps()} step(s)")
+            take(place, options.take, resumed=True)
             run.reopen()
         else:
             run.wipe()
