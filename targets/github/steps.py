@@ -14,7 +14,7 @@ from compiler.ir import (
     Support,
 )
 from compiler.matrix import legs
-from targets import commands
+from targets import commands, runners
 from targets.github import access, codes, expressions
 from targets.github.actions import use
 from targets.legs import only
@@ -56,6 +56,7 @@ def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
     steps: list[Step] = []
     if commands.reads_files(job) or self_hosted:
         steps.append(checkout())
+    steps += _disk(job)
     steps += _host_python(workflow, job)
     steps += commit(workflow, job)
     steps += bring_python(workflow, job)
@@ -74,6 +75,19 @@ def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
 
 
 _CHECKOUT: Step = {"uses": use("actions/checkout"), "with": {"persist-credentials": False}}
+
+
+def _disk(job: Job) -> list[Step]:
+    """A look at what is free, where the job says how much disk it fills."""
+    wanted = 0 if job.resources is None else runners.request(job).storage or 0
+    if not wanted:
+        return []
+    kibibytes = -(-wanted // (1024 * 10**9))
+    lines = [
+        "free=$(df -Pk . | awk 'NR == 2 { print $4 }')",
+        f'[ "$free" -ge {kibibytes} ] || {{ echo "::error::$free KiB are free, the job asks for {kibibytes}"; exit 1; }}',
+    ]
+    return [{"name": "disk", "run": _script(lines)}]
 
 
 def checkout(**more: Any) -> Step:

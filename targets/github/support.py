@@ -50,8 +50,9 @@ SUPPORT: dict[Feature, Support] = {
     Feature.PLATFORM: Native(),
     Feature.CPU_MEMORY: Emulated(how="what a job requests chooses its runner, and reserves nothing there"),
     Feature.LIMITS: Emulated(how="limits are options of the job's container"),
-    Feature.STORAGE: Unsupported(
-        why="a runner's disk is as large as it is: leave `storage` out and choose a runner that has enough"
+    Feature.STORAGE: Emulated(
+        how="a runner's disk is as large as it is: the job looks at what is free before it starts, and fails where that "
+        "is less; a limit is not enforced"
     ),
     Feature.SHM: Emulated(how="it is an option of the job's container"),
     Feature.GPU: Emulated(

@@ -163,7 +163,7 @@ def emitted(case: Case, name: str) -> Output:
 REFUSED = {
     "gitlab": {"cluster-secrets", "permissions", "platform", "pool", "volumes"},
     "github": {
-        "azure", "cluster-secrets", "disks", "parameter-braces", "pool", "retry-runner",
+        "azure", "cluster-secrets", "parameter-braces", "pool", "retry-runner",
         "service-accounts", "volumes",
     },
     "argo": {"matrix-braces", "parameter-braces", "permissions", "vault"},
