@@ -8,6 +8,7 @@ Images are written with an exact version; `headrace pin` adds digests where a re
 from __future__ import annotations
 
 UV_VERSION = "0.13.8"
+MLFLOW_VERSION = "3.18.0"
 DEFAULT_PYTHON = "3.12"
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 BUILDKIT = "moby/buildkit:v0.32.2-rootless"

@@ -223,7 +223,11 @@ class Parameter(Node):
 
 
 class Secret(Node):
-    """A reference to a value that lives elsewhere. Without a store it is the CI's own secret of that name."""
+    """A reference to a value that lives elsewhere. Without a store it is the CI's own secret of that name.
+
+    `path` and `key` say where a store holds it. Of the CI's own, `key` is the name that it has there, and `path`, as
+    NAME/KEY, the Kubernetes secret that holds it where the CI's secrets are a cluster's.
+    """
 
     name: str
     store: Literal["ci", "vault", "kubernetes", "env"] | None = None
@@ -399,6 +403,7 @@ class Deploy(Node):
     health: str | None = None  # a URL path or URL that must answer after the rollout
     url: str | None = None
     service: str | None = None
+    restart: bool | None = None  # what runs is replaced even where its documents are as before
 
 
 def deployed_images(deploy: Deploy) -> tuple[str, ...]:
@@ -727,6 +732,7 @@ class Rollout(Node):
     branch: str | None = None
     repository: str | None = None
     approve: bool | None = None
+    restart: bool | None = None
 
 
 class Ingress(Node):
@@ -751,6 +757,7 @@ class Service(Node):
     model: str | None = None
     command: tuple[Text, ...] = NOTHING
     port: int | None = None
+    user: int | None = None  # the number of the user that it runs as; nothing said: the image's own
     replicas: int | None = None
     resources: Resources | None = None
     env: tuple[EnvVar, ...] = NOTHING

@@ -39,6 +39,7 @@ ACCELERATORS = {
 _LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_VALUE_EDGES = "-_."
+_PATTERN = frozenset("()*|$^[]+?\\")
 
 
 class SecretKey(Node):
@@ -59,6 +60,7 @@ class Workload(Node):
     part_of: str = ""
     namespace: str | None = None
     command: tuple[str, ...] = ()
+    user: int | None = None
     replicas: int | None = None
     env: tuple[tuple[str, str], ...] = ()
     secrets: tuple[SecretKey, ...] = ()
@@ -148,8 +150,13 @@ def deployment(workload: Workload) -> Document:
 def pod(workload: Workload, container_name: str | None = None) -> Document:
     """A pod's spec: one container, without the cluster's token and without root."""
     spec: Document = {"automountServiceAccountToken": False}
-    spec["securityContext"] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec["securityContext"] = {**_user(workload), "seccompProfile": {"type": "RuntimeDefault"}}
     return {**spec, **_pull_secrets(workload), "containers": [container(workload, container_name)], **volumes(workload)}
+
+
+def _user(workload: Workload) -> Document:
+    """An image that names its user, or none, is refused by `runAsNonRoot` unless a number says who it is."""
+    return {"runAsNonRoot": True, **({} if workload.user is None else {"runAsUser": workload.user})}
 
 
 def _pull_secrets(workload: Workload) -> Document:
@@ -261,7 +268,10 @@ def ingress_document(workload: Workload, ingress: Ingress) -> Document:
     """https://kubernetes.io/docs/concepts/services-networking/ingress/"""
     backend = {"service": {"name": workload.name, "port": {"name": "http"}}}
     rule: Document = {} if ingress.host is None else {"host": ingress.host}
-    rule["http"] = {"paths": [{"path": ingress.path or "/", "pathType": "Prefix", "backend": backend}]}
+    path = ingress.path or "/"
+    # A pattern is a matter of the class: https://kubernetes.github.io/ingress-nginx/user-guide/ingress-path-matching/
+    kind = "Prefix" if _PATTERN.isdisjoint(path) else "ImplementationSpecific"
+    rule["http"] = {"paths": [{"path": path, "pathType": kind, "backend": backend}]}
     spec: Document = {} if ingress.class_name is None else {"ingressClassName": ingress.class_name}
     if ingress.tls or ingress.secret is not None:
         hosts = {} if ingress.host is None else {"hosts": [ingress.host]}
@@ -283,7 +293,7 @@ def knative_service(workload: Workload) -> Document:
     found = container(workload, port_name="http1")
     found.pop("startupProbe")
     found.pop("livenessProbe")
-    found["securityContext"] |= {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    found["securityContext"] |= {**_user(workload), "seccompProfile": {"type": "RuntimeDefault"}}
     template: Document = {"metadata": {"labels": labels(workload)}}
     if workload.replicas is not None:
         template["metadata"]["annotations"] = {"autoscaling.knative.dev/min-scale": str(workload.replicas)}

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from posixpath import relpath
 
+<<<<<<< HEAD
 from compiler.ir import Artifact, Deploy, Environment, Exec, Input, Job, Ref, Script, Support, holes
+=======
+from compiler.images import MLFLOW_VERSION
+from compiler.ir import Artifact, Deploy, Environment, Exec, Job, Ref, Script, Support, holes
+>>>>>>> 5ee70e2 (Restart rollouts, name users and clusters' secrets)
 from compiler.tools import WORKING
 
 TYPE_CHECKING = False
@@ -17,7 +22,6 @@ if TYPE_CHECKING:
 
 POETRY_VERSION = "2.5.1"
 PIPENV_VERSION = "2026.10.3"
-MLFLOW_VERSION = "3.18.0"
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+")
 _PREFIXES = {
@@ -354,6 +358,8 @@ def deploy(action: Deploy) -> str:
         "health": None if action.platform == "gitops" else action.health,
     }
     options.extend((f"--{name}={value}",) for name, value in given.items() if value is not None)
+    if action.restart and action.platform != "gitops":
+        options.append(("--restart",))
     if action.image is not None:
         options.append((f"--image={placeholder(action.image)}=", Ref(kind="images", name=action.image)))
     for environment, written in action.replaces:

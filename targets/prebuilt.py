@@ -7,9 +7,9 @@ packages there and adds what only the checkout has (the project itself): what th
 
 from __future__ import annotations
 
+from compiler.images import MLFLOW_VERSION
 from compiler.ir import BuildImage, Environment, Job, Pipeline, Project, holes
 from targets.commands import (
-    MLFLOW_VERSION,
     PIPENV_VERSION,
     POETRY_VERSION,
     installer_options,

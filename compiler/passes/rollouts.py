@@ -30,6 +30,7 @@ def deploy_job(job: Job, rollout: Rollout, rendered: tuple[str, ...], image: str
         image=image if rendered or named else None,
         branch=rollout.branch,
         repository=rollout.repository,
+        restart=rollout.restart,
         origin=rollout.origin or job.origin,
     )
     return job.replace(
@@ -49,6 +50,9 @@ def _check_branch(rollout: Rollout, job: Job, context: Context) -> None:
         if getattr(rollout, key) is not None:
             message = f"`{key}` is for `platform: gitops`: {rollout.platform} commits nothing"
             context.sink.report(codes.KEYS_EXCLUDE, message, at, field=key)
+    if rollout.restart and rollout.platform not in ("kubernetes", "apply"):
+        message = f"`restart` is for what kubectl rolls out itself, not for {rollout.platform}"
+        context.sink.report(codes.KEYS_EXCLUDE, message, at, field="restart")
     if rollout.platform == "gitops" and rollout.cluster is not None:
         message = "`cluster` means nothing to `platform: gitops`: what watches the branch knows its cluster"
         context.sink.report(codes.KEYS_EXCLUDE, message, at, field="cluster")

@@ -288,6 +288,7 @@ class Lowering:
             part_of=self.project.name,
             namespace=rollout.namespace,
             command=tuple(word for word in command if word is not None),
+            user=service.user,
             replicas=service.replicas,
             env=tuple((name, value) for name, value in env if value is not None),
             secrets=tuple(self.secret_keys()),
@@ -405,6 +406,9 @@ def place(secret: Secret) -> tuple[str, str]:
     """The name and key under which a cluster holds a secret."""
     if secret.store == "kubernetes":
         return secret.path or kubernetes.legal(secret.name), secret.key or secret.name
+    if secret.store in (None, "ci") and secret.path is not None:
+        name, _, key = secret.path.partition("/")
+        return name, key or secret.name
     return kubernetes.legal(secret.name), secret.name
 
 

@@ -148,6 +148,9 @@ def secret_key(scope: Scope, name: str) -> dict[str, str]:
     known = scope.secrets.get(name)
     if known is not None and known.store == "kubernetes":
         return {"name": known.path or project_secret(scope), "key": known.key or name}
+    if known is not None and known.store in (None, "ci") and known.path is not None:
+        held, _, key = known.path.partition("/")
+        return {"name": held, "key": key or name}
     scope.notes[f'the secret "{project_secret(scope)}" has the key "{name}"'] = None
     return {"name": project_secret(scope), "key": name}
 

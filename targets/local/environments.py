@@ -236,7 +236,7 @@ class _Maker:
             (name,) = self.content
             self._run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", name)
         elif installer == "mlflow":
-            tools = (f"mlflow=={commands.MLFLOW_VERSION}", "virtualenv")
+            tools = (f"mlflow=={images.MLFLOW_VERSION}", "virtualenv")
             self._run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *tools)
         elif installer == "poetry":
             groups = [word for group in self.environment.groups for word in ("--with", group)]

@@ -1,6 +1,6 @@
 """Roll out Kubernetes documents: put the images in that were built, then apply them and wait, or commit them to a branch.
 
-deploy.py apply [--context=NAME] [--namespace=NAME] [--image=PLACEHOLDER=REFERENCE]... [--health=URL] [--within=SECONDS] FILE...
+deploy.py apply [--context=NAME] [--namespace=NAME] [--image=PLACEHOLDER=REFERENCE]... [--restart] [--health=URL] [--within=SECONDS] FILE...
 deploy.py commit --branch=NAME [--repository=URL] [--message=TEXT] [--image=PLACEHOLDER=REFERENCE]... FILE...
 
 A placeholder is replaced where it stands as a whole. A folder is all files in it, for `commit` of any kind. `apply` needs kubectl and its access to the cluster, `commit` needs
@@ -115,10 +115,20 @@ def apply(options: argparse.Namespace, texts: dict[str, str]) -> None:
     objects = applied.get("items", []) if applied.get("kind") == "List" else [applied]
     for found in objects:
         print(f"applied {found['kind']} {found['metadata']['name']}", flush=True)
+    for found in objects if options.restart else ():
+        restart(kubectl, found)
     for found in objects:
         ready(kubectl, found, options.within)
     if options.health:
         wait(options.health, True, options.within)
+
+
+def restart(kubectl: list[str], found: dict[str, Any]) -> None:
+    """Replace what runs of it, even where it was applied as it was before: what it fetches at its start may be new."""
+    kind, metadata = found["kind"], found["metadata"]
+    if found["apiVersion"].rpartition("/")[0] == "apps" and kind in ROLLOUTS:
+        where = [f"--namespace={metadata['namespace']}"] if metadata.get("namespace") else []
+        tool([*kubectl, *where, "rollout", "restart", f"{ROLLOUTS[kind]}/{metadata['name']}"])
 
 
 def ready(kubectl: list[str], found: dict[str, Any], within: float) -> None:
@@ -183,6 +193,7 @@ def main() -> int:
     parser.add_argument("--context")
     parser.add_argument("--namespace")
     parser.add_argument("--image", action="append", default=[])
+    parser.add_argument("--restart", action="store_true")
     parser.add_argument("--health")
     parser.add_argument("--within", type=float, default=600)
     parser.add_argument("--branch")

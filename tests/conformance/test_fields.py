@@ -56,6 +56,8 @@ UNSEEN = (
     Unseen("argo", r"Cache\.share", NOWHERE, "entries are found by their content, whoever made them"),
     Unseen("argo", r"Concurrency\.group", SOME, "a superseded run is known by the group's values"),
     Unseen("argo", r"Secret\.store", SOME, "the CI's own secrets are the cluster's"),
+    Unseen("github|gitlab", r"Secret\.path", r"secrets\[.*", "of the CI's own: where a cluster holds it"),
+    Unseen("github", r"Deploy\.service", SOME, "for people, where the service has no address"),
     Unseen("github", r"BuildImage\.environment", SOME, "the image has a name of its own, and no job runs in it"),
     Unseen("github", r"Artifact\.name", NOWHERE, "a job's outputs travel as one file"),
     Unseen("github", r"SecretUse\.file", SOME, "the Dockerfile names where a build mounts it"),
@@ -96,7 +98,8 @@ def excused(name: str, field: str, place: str, seen_elsewhere: bool) -> bool:
     return any(
         re.fullmatch(one.field, field) and re.fullmatch(one.place, place)
         for one in UNSEEN
-        if one.target in ("*", name) and (one.place != SOME or seen_elsewhere or one.target == "*")
+        if (one.target == "*" or name in one.target.split("|"))
+        and (one.place != SOME or seen_elsewhere or one.target == "*")
     )
 
 

@@ -119,6 +119,7 @@ DEPLOY: Table = {
     "health": ("health", filled),
     "url": ("url", filled),
     "service": ("service", filled),
+    "restart": ("restart", boolean),
 }
 
 
@@ -152,6 +153,7 @@ ROLLOUT: Table = {
     "branch": ("branch", filled),
     "repository": ("repository", filled),
     "approve": ("approve", boolean),
+    "restart": ("restart", boolean),
 }
 
 

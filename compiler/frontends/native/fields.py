@@ -10,6 +10,7 @@ from compiler import codes, reader
 from compiler.credentials import check_variable as check_credential
 from compiler.diagnostics import Code, Edit, Fix, Label, Sink, listed
 from compiler.ir import EnvVar
+from compiler.naming import LONGEST_NAME, is_name, is_variable, near_name, near_variable
 from compiler.source import Origin, Span
 from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     Read: TypeAlias = "Callable[[Slot, Context], T | None]"
     Table: TypeAlias = "dict[str, tuple[str, Callable[[Slot, Context], Any]]]"
 
-LONGEST_NAME = 255
-_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-_VARIABLE = _NAME - {"-"}
 _FLOW = frozenset("[]{}")  # what ends a plain text inside of a flow list
 
 
@@ -368,13 +366,13 @@ def _quoted_alike(raw: str, text: str) -> str:
 
 def check_name(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
     """Report a name that not every system takes."""
-    if name and _NAME.issuperset(name) and name[0] not in "_-" and len(name) <= LONGEST_NAME:
+    if is_name(name):
         return True
     if len(name) > LONGEST_NAME:
         message, near = f"a name has at most {LONGEST_NAME} characters, not {len(name)}", None
     else:
         message = f"{reader.shown(Quoted(name))} is not a name: letters, digits, _ and -, a letter or digit first"
-        near = "".join(c if c in _NAME else "-" for c in name.strip()).strip("_-") or None
+        near = near_name(name)
     context.sink.report(codes.BAD_NAME, message, at or slot.key_span, suggestion=near)
     return False
 
@@ -388,10 +386,10 @@ def name(slot: Slot, context: Context) -> str | None:
 
 
 def check_variable(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
-    """Report what is not an environment variable's name: https://pubs.opengroup.org/onlinepubs/9699919799/basedefs/V1_chap08.html"""
-    if name and _VARIABLE.issuperset(name) and not name[0].isdigit() and len(name) <= LONGEST_NAME:
+    """Report what is not an environment variable's name."""
+    if is_variable(name):
         return True
-    near = "".join(c if c in _VARIABLE else "_" for c in name).lstrip("0123456789") or None
+    near = near_variable(name)
     message = f"{reader.shown(Quoted(name))} is not a variable's name: letters, digits and _, no digit first"
     context.sink.report(codes.BAD_NAME, message, at or slot.key_span, suggestion=near if near != name else None)
     return False

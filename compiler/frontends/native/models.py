@@ -117,6 +117,7 @@ SERVICE: Table = {
     "model": ("model", path),
     "command": ("command", list_of(holed, least=1)),
     "port": ("port", port),
+    "user": ("user", integer(1, 65534)),
     "replicas": ("replicas", integer(0, 10000)),
     "resources": ("resources", read_resources),
     "env": ("env", env),

@@ -250,7 +250,7 @@ class _Writer:
         _put(data, "documents", deploy.documents, self.paths)
         _put(data, "image", deploy.image)
         _put(data, "replaces", deploy.replaces, _pairs)
-        return data | _fields(deploy, ("branch", "repository", "message", "health", "url", "service"))
+        return data | _fields(deploy, ("branch", "repository", "message", "health", "url", "service", "restart"))
 
     def output(self, output: ir.Artifact | ir.ChangedFiles) -> object:
         data: Data = {}
@@ -311,7 +311,7 @@ class _Writer:
         data |= _fields(rollout, ("to", "cluster", "namespace"))
         _put(data, "documents", rollout.documents, self.paths)
         _put(data, "ingress", rollout.ingress, _ingress)
-        return data | _fields(rollout, ("branch", "repository", "approve"))
+        return data | _fields(rollout, ("branch", "repository", "approve", "restart"))
 
     def function(self, function: str) -> str:
         file, _, name = function.rpartition(":")
@@ -323,7 +323,7 @@ class _Writer:
         _put(data, "function", service.function, self.function)
         _put(data, "model", service.model, self.path)
         _put(data, "command", service.command, _argv)
-        data |= _fields(service, ("port", "replicas"))
+        data |= _fields(service, ("port", "user", "replicas"))
         _put(data, "resources", service.resources, _resources)
         _put(data, "env", service.env, _env)
         _put(data, "secrets", service.secrets, _secret_uses)
