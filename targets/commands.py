@@ -8,12 +8,8 @@ from __future__ import annotations
 
 from posixpath import relpath
 
-<<<<<<< HEAD
-from compiler.ir import Artifact, Deploy, Environment, Exec, Input, Job, Ref, Script, Support, holes
-=======
 from compiler.images import MLFLOW_VERSION
-from compiler.ir import Artifact, Deploy, Environment, Exec, Job, Ref, Script, Support, holes
->>>>>>> 5ee70e2 (Restart rollouts, name users and clusters' secrets)
+from compiler.ir import Artifact, Deploy, Environment, Exec, Input, Job, Ref, Script, Support, holes
 from compiler.tools import WORKING
 
 TYPE_CHECKING = False

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 FRONT_ENDS: dict[str, str] = {
     "native": "compiler.frontends.native",
+    "ame": "compiler.frontends.ame",
     "mlspec": "compiler.frontends.mlspec",
     "mlreef": "compiler.frontends.mlreef",
     "mml": "compiler.frontends.mml",
