@@ -142,7 +142,7 @@ NOT_ARGO = {"simple-parameters-configmap": "ConfigMap", "testvolume": "Persisten
 
 @functools.cache
 def validator(name: Any) -> Any:
-    kind = Draft202012Validator if name == "argo" else Draft7Validator
+    kind = Draft202012Validator if name in ("argo", "events") else Draft7Validator
     schema = schemas.vendor(name)
     kind.check_schema(schema)
     return kind(schema)
@@ -206,6 +206,12 @@ def test_misspelt_key_is_refused_in_every_argo_kind(kind: str) -> None:
     document = {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": "x"}, "spec": {"mispelt": 1}}
     found = exceptions.best_match(validator("argo").iter_errors(document))
     assert any("'mispelt' was unexpected" in error.message for error in validator("argo").iter_errors(document)), found
+
+
+@pytest.mark.parametrize("kind", CLOSE["EVENTS_KINDS"])
+def test_misspelt_key_is_refused_in_every_kind_of_argo_events(kind: str) -> None:
+    document = {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": "x"}, "spec": {"mispelt": 1}}
+    assert any("'mispelt' was unexpected" in error.message for error in validator("events").iter_errors(document))
 
 
 @pytest.mark.parametrize("document", [{"kind": "Workflow"}, {"apiVersion": "argoproj.io/v1alpha1", "kind": "Work"}])

@@ -41,7 +41,7 @@ headrace compile --fail-on-change                 write, and fail if that change
 INCLUDED = {".gitlab-ci.yml": (".gitlab/headrace.yml", "include:\n  - local: .gitlab/headrace.yml\n")}
 # Each target's folders in which a compiled file may be left behind although nothing is written there any more.
 FOLDERS = {"gitlab": (".gitlab", ".gitlab/headrace"), "github": (".github/workflows",), "argo": ("argo",)}
-STALE_HELP = "delete it, or run `headrace eject` to keep it"
+STALE_HELP = "say --prune to delete it, or run `headrace eject` to keep it"
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -55,6 +55,7 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--fail-on-change", action="store_true", help="write, and fail where a file had to be changed")
     parser.add_argument("--output", metavar="DIR", help="write below this folder instead of the repository's root")
+    parser.add_argument("--prune", action="store_true", help="delete compiled files that no manifest makes any more")
     parser.add_argument("--force", action="store_true", help="overwrite files that headrace did not write")
     parser.add_argument(
         "--allow",
@@ -104,7 +105,12 @@ def _compile(workspace: Workspace, arguments: Namespace, sink: Sink, changed: li
     if sink.failed:
         return []
     manifests = {driver.manifest_shown(project.manifest) for project in lowered}
-    _warn_of_stale(files, manifests, _Place(files, targets, root, workspace), sink)
+    place = _Place(files, targets, root, workspace)
+    if arguments.prune:
+        gone = _pruned(files, manifests, place, sink)
+        changed += gone
+        return [*written, *(f"{path}: deleted\n" for path in gone), *advice]
+    _warn_of_stale(files, manifests, place, sink)
     return written + advice
 
 
@@ -193,6 +199,23 @@ def _drift(files: Sequence[OutputFile], place: _Place, sink: Sink) -> list[str]:
         )
         lines.append(difference.text)
     return lines
+
+
+def _pruned(files: Sequence[OutputFile], manifests: set[str], place: _Place, sink: Sink) -> list[str]:
+    """Delete the compiled files that are stale; gives their paths."""
+    import os
+
+    expected = {file.path for file in files}
+    output = Repository(place.root)
+    gone = []
+    for path in driver.stale(output, expected, manifests, place.folders, place.is_repository):
+        try:
+            os.unlink(output.path(path))
+        except OSError as error:
+            sink.report(codes.UNWRITABLE, f"{path} can't be deleted: {(error.strerror or str(error)).lower()}")
+            continue
+        gone.append(path)
+    return gone
 
 
 def _warn_of_stale(files: Sequence[OutputFile], manifests: set[str], place: _Place, sink: Sink) -> None:

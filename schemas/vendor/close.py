@@ -1,6 +1,7 @@
 """Makes the schemas of this folder from the targets' own, which let misspelt keys pass.
 
     python schemas/vendor/close.py github-workflow.json=UPSTREAM gitlab-ci.json=UPSTREAM argo-workflows.json=UPSTREAM
+    python schemas/vendor/close.py argo-events.json=UPSTREAM
 
 Each is written here, and both checksums of its entry in index.json are renewed. Closing means
 `additionalProperties: false` wherever the target itself refuses an unknown key; what upstream describes and then hides
@@ -22,6 +23,8 @@ FOLDER = Path(__file__).parent
 
 ARGO_KINDS = ("ClusterWorkflowTemplate", "CronWorkflow", "Workflow", "WorkflowEventBinding", "WorkflowTemplate")
 ARGO_PREFIX = "io.argoproj.workflow.v1alpha1."
+EVENTS_KINDS = ("EventSource", "Sensor")
+EVENTS_PREFIX = "io.argoproj.events.v1alpha1."
 
 # Upstream types these as text alone, yet Kubernetes reads both (apimachinery, util/intstr and api/resource).
 ARGO_TYPES = {
@@ -29,7 +32,12 @@ ARGO_TYPES = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": ["string", "number"],
 }
 # Objects whose keys are anybody's: plugins define their own, and FieldsV1 is a tree of field names.
-ARGO_FREE = (ARGO_PREFIX + "Plugin", "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1")
+ARGO_FREE = (
+    ARGO_PREFIX + "Plugin",
+    EVENTS_PREFIX + "K8SResource",
+    EVENTS_PREFIX + "Resource",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1",
+)
 
 # The objects that the GitHub schema leaves open though GitHub's grammar doesn't.
 GITHUB_OPEN = (
@@ -73,26 +81,42 @@ def close_gitlab(schema: Schema) -> Schema:
 
 
 def close_argo(schema: Schema) -> Schema:
-    """A schema of Argo's kinds with one entry a kind, closed, without descriptions and what no kind reaches."""
+    """The schema of Argo Workflows' kinds."""
+    return _close_kinds(schema, ARGO_PREFIX, ARGO_KINDS)
+
+
+def close_events(schema: Schema) -> Schema:
+    """The schema of Argo Events' kinds.
+
+    A webhook's url is where an event source registers itself with the repository's host. Without a token for that it
+    registers nothing and reads no url (pkg/eventsources/sources/github/start.go), which the schema, made from Go types, requires.
+    """
+    closed = _close_kinds(schema, EVENTS_PREFIX, EVENTS_KINDS)
+    closed["definitions"][EVENTS_PREFIX + "WebhookContext"]["required"].remove("url")
+    return closed
+
+
+def _close_kinds(schema: Schema, prefix: str, kinds: tuple[str, ...]) -> Schema:
+    """A schema of kinds with one entry a kind, closed, without descriptions and what no kind reaches."""
     definitions = schema["definitions"]
-    entries = [ARGO_PREFIX + kind for kind in ARGO_KINDS]
+    entries = [prefix + kind for kind in kinds]
     kept = {name: _closed_definition(name, definitions[name]) for name in sorted(_reachable(definitions, entries))}
     for entry in entries:
-        kept[entry]["required"] = sorted({*kept[entry]["required"], "apiVersion", "kind"})
+        kept[entry]["required"] = sorted({*kept[entry].get("required", ()), "apiVersion", "kind"})
     return {
         "$schema": schema["$schema"],
         "type": "object",
         "required": ["apiVersion", "kind"],
-        "properties": {"kind": {"enum": list(ARGO_KINDS)}},
-        "allOf": [_entry(kind) for kind in ARGO_KINDS],
+        "properties": {"kind": {"enum": list(kinds)}},
+        "allOf": [_entry(prefix, kind) for kind in kinds],
         "definitions": kept,
     }
 
 
-def _entry(kind: str) -> Schema:
+def _entry(prefix: str, kind: str) -> Schema:
     # A condition a kind, not a oneOf: an error then names the key and not five schemas that don't match.
     condition = {"required": ["kind"], "properties": {"kind": {"const": kind}}}
-    return {"if": condition, "then": {"$ref": f"#/definitions/{ARGO_PREFIX}{kind}"}}
+    return {"if": condition, "then": {"$ref": f"#/definitions/{prefix}{kind}"}}
 
 
 def _closed_definition(name: str, definition: Schema) -> Schema:
@@ -152,6 +176,7 @@ def _at(schema: Any, pointer: str) -> Any:
 
 
 CLOSE: dict[str, Callable[[Schema], Schema]] = {
+    "argo-events.json": close_events,
     "argo-workflows.json": close_argo,
     "github-workflow.json": close_github,
     "gitlab-ci.json": close_gitlab,
