@@ -148,15 +148,19 @@ def test_dollars_are_doubled_only_where_kubernetes_reads_them(text: str, written
 
 
 def test_values_that_people_choose_can_name_no_variable() -> None:
-    """`$(TOKEN)` in a branch's name or a parameter stays text, and secrets stand behind all values anyway."""
+    """`$(TOKEN)` and `{{= x }}` in a branch's name or a parameter stay text, and secrets stand behind all values."""
     made = make(
         job("a", run=("echo ", PARAMETER, ir.Ref(kind="git", name="branch")), secrets=(ir.SecretUse(secret="TOKEN"),)),
         parameters=(ir.Parameter(name="rate"),),
         whole={"secrets": (ir.Secret(name="TOKEN"),)},
     )
     variables = made.variables("a")
-    assert variables["HEADRACE_PARAM_RATE"] == "{{=replace(workflow.parameters.rate, '$', '$$')}}"
-    assert variables["HEADRACE_GIT_BRANCH"] == "{{=replace(workflow.outputs.parameters.branch, '$', '$$')}}"
+    assert variables["HEADRACE_PARAM_RATE"] == (
+        "{{=replace(replace(workflow.parameters.rate, '$', '$$'), '{' + '{', '{$(HEADRACE_BRACE)')}}"
+    )
+    assert variables["HEADRACE_GIT_BRANCH"] == (
+        "{{=replace(replace(workflow.outputs.parameters.branch, '$', '$$'), '{' + '{', '{$(HEADRACE_BRACE)')}}"
+    )
     assert list(variables)[-1] == "TOKEN"
 
 
@@ -279,7 +283,7 @@ def test_secrets_are_references() -> None:
             {
                 "limit": "1",
                 "retryPolicy": "Always",
-                "expression": "lastRetry.status == 'Failed' && asInt(lastRetry.duration) >= 60",
+                "expression": "lastRetry.status == 'Failed' && asFloat(lastRetry.duration) >= 60",
             },
         ),
         (
@@ -288,7 +292,7 @@ def test_secrets_are_references() -> None:
                 "limit": "1",
                 "retryPolicy": "Always",
                 "expression": "lastRetry.status == 'Error' || "
-                "(lastRetry.status == 'Failed' && !(asInt(lastRetry.duration) >= 60))",
+                "(lastRetry.status == 'Failed' && !(asFloat(lastRetry.duration) >= 60))",
             },
         ),
         (

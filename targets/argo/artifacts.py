@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from posixpath import basename
 
-from compiler.ir import Artifact, ChangedFiles, OnChangeRequest
+from compiler.ir import Artifact, Call, ChangedFiles, OnChangeRequest
 from compiler.matrix import axes, label, legs
 from targets import commands
 from targets.argo import codes, spelling
@@ -19,6 +19,7 @@ from targets.legs import only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from compiler.ir import Input, Job, Need, Store, Text
@@ -173,6 +174,40 @@ def _packed(job: Job) -> dict[str, Any]:
     return {"archive": {"none": {}}} if is_loop(job) else {}
 
 
+def unsure(jobs: Iterable[Job]) -> dict[str, list[str]]:
+    """By job, the needs that leave something for it and may have failed when it begins.
+
+    argoexec also stores what a pod that failed had written so far
+    (https://github.com/argoproj/argo-workflows/blob/v3.7.18/cmd/argoexec/commands/wait.go); no job may take that.
+    """
+    known = {job.name: job for job in jobs}
+    found: dict[str, list[str]] = {}
+    for job in known.values():
+        always = (job.run_on or "success") != "success"
+        if isinstance(job.action, Call) or not (always or any(known[need.job].allow_failure for need in job.needs)):
+            continue
+        for need in job.needs:
+            left = [output for output in known[need.job].outputs if getattr(output, "store", None) is None]
+            if left and need.artifacts is not False and (always or known[need.job].allow_failure):
+                found.setdefault(job.name, []).append(need.job)
+    return found
+
+
+def endings(scope: Scope, job: Job) -> list[dict[str, str]]:
+    """The arguments that say of such needs how they ended, as the end of their outputs' keys."""
+    here = [name for name in scope.unsure.get(job.name, ()) if scope.members is None or name in scope.members]
+    made = []
+    for name in here:
+        task = scope.names.jobs[name]
+        ended = spelling.member("tasks", task) + ".status == 'Succeeded'"
+        made.append({"name": ending(scope, name), "value": "{{=" + ended + " ? '' : '.failed'}}"})
+    return made
+
+
+def ending(scope: Scope, name: str) -> str:
+    return f"{scope.names.jobs[name]}-end"
+
+
 def needs_leg(job: Job) -> bool:
     """Whether a looping job's items must name their leg."""
     return any(isinstance(output, ChangedFiles) or output.per_leg for output in job.outputs)
@@ -195,6 +230,8 @@ def _from_need(scope: Scope, job: Job, need: Need, needed: Job, found: Arrivals)
     task = scope.names.jobs[needed.name]
     leg = dict(only(needed))
     where = _prefix(scope, needed, False)
+    if any(one["name"] == ending(scope, needed.name) for one in endings(scope, job)):
+        where += "{{inputs.parameters." + ending(scope, needed.name) + "}}"
     kept = [output for output in needed.outputs if isinstance(output, Artifact) and output.store is None]
     if is_loop(needed) and kept:
         found.add(task, f"{SIDE}/{task}", _at(scope, needed, f"{where}/tree"), optional)

@@ -144,7 +144,7 @@ def _variables(scope: Scope, publish: Publish | None, pushed: bool) -> list[dict
             wanted.append(RELEASE_TAGS[flat].removeprefix("HEADRACE_GIT_").lower())
     env = []
     for name in dict.fromkeys(wanted):
-        value = "{{" + scope.fact(name) + "}}" if name == "commit" else scope.doubled(scope.fact(name))
+        value = "{{" + scope.fact(name) + "}}" if name == "commit" else scope.guarded(scope.fact(name))
         env.append({"name": f"HEADRACE_GIT_{name.upper()}", "value": value})
     if _has_changes(scope):
         env.append({"name": "HEADRACE_EVENT", "value": "{{workflow.parameters.event}}"})

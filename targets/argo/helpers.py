@@ -32,7 +32,7 @@ SAFE = "export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VAL
 
 
 def _given(scope: Scope, name: str) -> str:
-    return scope.doubled("workflow.parameters." + name)
+    return scope.guarded("workflow.parameters." + name)
 
 
 # -------------------------------------------------------------------------------------------------------------- source
@@ -114,14 +114,18 @@ def _source_lines(wanted: list[str], lfs: bool) -> list[str]:
     ]
     if "short" in wanted:
         lines.append(f"git rev-parse --short=8 HEAD > {FACTS}/short")
+    if {"branch", "tag", "default_branch"} & set(wanted):
+        # Argo's clone ends on a detached head and has no origin/HEAD; its settings name the branch that it began with.
+        # https://github.com/argoproj/argo-workflows/blob/v3.7.18/workflow/artifacts/git/git.go
+        lines.append("default=$(git config --get-regexp '^branch\\..*\\.merge$' | sed -n '1s|^.* refs/heads/||p')")
     if {"branch", "tag"} & set(wanted):
         # A run by hand says a revision only: it is a tag, or a branch (without any, the repository's default).
         lines += [
             "branch=$HEADRACE_BRANCH tag=$HEADRACE_TAG",
-            'if [ -z "$branch$tag" ] && git show-ref --quiet --verify "refs/tags/$HEADRACE_REVISION"; then',
-            "  tag=$HEADRACE_REVISION",
-            'elif [ -z "$branch$tag" ]; then',
-            "  branch=$(git symbolic-ref --quiet --short HEAD || true)",
+            'if [ -n "$branch$tag" ]; then :',
+            'elif git show-ref --quiet --verify "refs/tags/$HEADRACE_REVISION"; then tag=$HEADRACE_REVISION',
+            'elif git show-ref --quiet --verify "refs/heads/$HEADRACE_REVISION"; then branch=$HEADRACE_REVISION',
+            'elif [ "$HEADRACE_REVISION" = HEAD ]; then branch=$default',
             "fi",
         ]
     if "branch" in wanted:
@@ -131,11 +135,7 @@ def _source_lines(wanted: list[str], lfs: bool) -> list[str]:
     if "ref" in wanted:
         lines.append(f'printf %s "${{tag:-$branch}}" > {FACTS}/ref')
     if "default_branch" in wanted:
-        lines.append(
-            "git symbolic-ref --quiet --short refs/remotes/origin/HEAD | sed 's|^origin/||' "
-            f"> {FACTS}/default_branch || git ls-remote --symref origin HEAD | "
-            f"sed -n 's|^ref: refs/heads/\\(.*\\)\\tHEAD$|\\1|p' > {FACTS}/default_branch"
-        )
+        lines.append(f'printf %s "$default" > {FACTS}/default_branch')
     return lines
 
 
@@ -152,10 +152,10 @@ def decide(scope: Scope) -> dict[str, Any]:
             env.append({"name": variable, "value": "{{workflow.parameters." + name + "}}"})
     for name in ("branch", "tag"):
         if name in scope.uses.facts:
-            env.append({"name": f"HEADRACE_GIT_{name.upper()}", "value": scope.doubled(scope.fact(name))})
+            env.append({"name": f"HEADRACE_GIT_{name.upper()}", "value": scope.guarded(scope.fact(name))})
     for name in _parameters(list(scope.decisions.values())):
         ref = Ref(kind="parameters", name=name)
-        env.append({"name": commands.variable(ref), "value": scope.doubled(scope.path(ref))})
+        env.append({"name": commands.variable(ref), "value": scope.guarded(scope.path(ref))})
     env.append({"name": "HEADRACE_CONDITIONS", "value": spelling.json_text(scope.decisions)})
     env.append(jobs.carried(scope, "decide"))
     return {
@@ -215,9 +215,11 @@ def content_key(scope: Scope, job: Job, known: dict[str, Job]) -> dict[str, Any]
     lines.append(f"mkdir -p {FACTS}")
     lines.append(f'python3 -I -c "$HEADRACE_CONTENT_KEY" > {FACTS}/key')
     name = artifacts.key_name(scope, job)
+    endings = [{"name": one["name"]} for one in artifacts.endings(scope, job)]
+    inputs: dict[str, Any] = {"parameters": endings} if endings else {}
     return {
         "name": name,
-        "inputs": {"artifacts": [artifacts.source(scope), *arrivals.artifacts]},
+        "inputs": {**inputs, "artifacts": [artifacts.source(scope), *arrivals.artifacts]},
         "activeDeadlineSeconds": SECONDS,
         "script": jobs.script(GIT_IMAGE, lines, env),
         "outputs": {"parameters": [{"name": "key", "valueFrom": {"path": f"{FACTS}/key"}, "globalName": name}]},

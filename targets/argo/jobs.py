@@ -96,6 +96,7 @@ def given_inputs(scope: Scope, job: Job) -> list[dict[str, str]]:
             names.append("leg")
     if artifacts.is_cached(scope, job):
         names.append("key")
+    names += [one["name"] for one in artifacts.endings(scope, job)]
     return [{"name": name} for name in names]
 
 
@@ -114,7 +115,7 @@ def retry(job: Job) -> dict[str, Any]:
         return {**strategy, "retryPolicy": "Always"}
     if kinds == {"runner"}:
         return {**strategy, "retryPolicy": "OnError"}
-    late = f"asInt(lastRetry.duration) >= {job.timeout or 0}"
+    late = f"asFloat(lastRetry.duration) >= {job.timeout or 0}"  # seconds, in whole ones or not
     terms = []
     if "runner" in kinds:
         terms.append("lastRetry.status == 'Error'")
@@ -214,6 +215,8 @@ def script(
 
 
 def _filled(body: dict[str, Any], env: list[dict[str, Any]], made: pods.Pod) -> dict[str, Any]:
+    if any("$(HEADRACE_BRACE)" in variable.get("value", "") for variable in env):
+        env = [{"name": "HEADRACE_BRACE", "value": "{"}, *env]  # before those that name it
     if env or made.variables:
         body["env"] = list({variable["name"]: variable for variable in (*env, *made.variables)}.values())
     if made.resources:

@@ -71,7 +71,9 @@ def tasks(scope: Scope, job: Job, known: dict[str, Job], place: str) -> list[Blo
         first["when"] = when
     if artifacts.is_cached(scope, job):
         key = artifacts.key_name(scope, job)
-        made.append(Block({"name": key, "template": key, **first}, comment=place))
+        endings = artifacts.endings(scope, job)
+        given = {"arguments": {"parameters": endings}} if endings else {}
+        made.append(Block({"name": key, "template": key, **first, **given}, comment=place))
         terms = [f"{key}.Succeeded"]
     if job.approval is not None:
         approval = approval_name(scope, job)
@@ -103,7 +105,7 @@ def _arguments(scope: Scope, job: Job) -> list[dict[str, Any]]:
     if artifacts.is_cached(scope, job):
         key = artifacts.key_name(scope, job)
         arguments.append({"name": "key", "value": "{{tasks." + key + ".outputs.parameters.key}}"})
-    return arguments
+    return arguments + artifacts.endings(scope, job)
 
 
 def is_wrapped(job: Job) -> bool:
@@ -117,10 +119,14 @@ def is_wrapped(job: Job) -> bool:
     )
 
 
-def wrapper(job: Job, name: str, inner: str) -> dict[str, Any]:
+def wrapper(scope: Scope, job: Job, name: str, inner: str) -> dict[str, Any]:
     """The graph around a looping job's items."""
     items, arguments = artifacts.leg_items(job)
     made: dict[str, Any] = {"name": name}
+    passed = [one["name"] for one in artifacts.endings(scope, job)]
+    if passed:
+        made["inputs"] = {"parameters": [{"name": one} for one in passed]}
+        arguments += [{"name": one, "value": "{{inputs.parameters." + one + "}}"} for one in passed]
     if job.matrix is not None and job.matrix.max_parallel is not None:
         made["parallelism"] = job.matrix.max_parallel
     task = {"name": "leg", "template": inner, "arguments": {"parameters": arguments}, "withItems": items}

@@ -128,6 +128,7 @@ class Scope:
         self.stores = {store.name: store for store in project.stores}
         self.by_name = {job.name: job for job in pipeline.jobs}
         self.shared: set[str] = set()  # support scripts that several templates carry
+        self.unsure: dict[str, list[str]] = {}  # jobs, and those of their needs that may have failed when they begin
         self.decisions: dict[str, Any] = {}
         self.notes: dict[str, None] = {}
 
@@ -208,16 +209,17 @@ class Scope:
     def variable(self, ref: Ref, job: Job, leg: dict[str, str]) -> str:
         """A hole as the value of a container's variable.
 
-        Kubernetes expands `$(NAME)` there, so what people or branch names may hold is written with its `$` doubled.
+        Kubernetes expands `$(NAME)` there, so what people or branch names may hold is written with its `$` doubled. Argo
+        reads what it put in once more, and would evaluate `{{= }}` there: Kubernetes puts such braces together.
         """
         if ref.kind == "matrix":
             if ref.name in leg:
                 return spelling.plain(leg[ref.name])
-            return self.doubled(self.path(ref)) if self._has_dollar(job, ref.name) else self.simple(ref)
+            return self.guarded(self.path(ref)) if self._has_dollar(job, ref.name) else self.simple(ref)
         if ref.kind == "parameters" and self.types.get(ref.name) == "string":
-            return self.doubled(self.path(ref))
+            return self.guarded(self.path(ref))
         if ref.kind == "git" and ref.name in ("branch", "tag", "ref", "default_branch"):
-            return self.doubled(self.path(ref))
+            return self.guarded(self.path(ref))
         if ref.kind == "run" and ref.name == "attempt":
             return "{{=asInt(retries) + 1}}" if job.retry is not None else "1"
         if ref.kind == "sidecars" and ref.member == "port":
@@ -225,8 +227,9 @@ class Scope:
         return self.simple(ref)
 
     @staticmethod
-    def doubled(path: str) -> str:
-        return "{{=replace(" + path + ", '$', '$$')}}"
+    def guarded(path: str) -> str:
+        """A value in which neither Kubernetes nor Argo finds anything to replace; `jobs` adds the brace."""
+        return "{{=replace(replace(" + path + ", '$', '$$'), '{' + '{', '{$(HEADRACE_BRACE)')}}"
 
     @staticmethod
     def _has_dollar(job: Job, axis: str) -> bool:

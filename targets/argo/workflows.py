@@ -56,12 +56,16 @@ def make(
 ) -> Made:
     pipeline = _with_path_filters(pipeline)
     uses = uses_of(pipeline, project)
-    forced = frozenset(job.name for job in pipeline.jobs if _must_expand(job))
-    expanded, members = expansion.expand(pipeline.jobs, forced)
+    forced = {job.name for job in pipeline.jobs if _must_expand(job)}
+    open_ended = {need for needs in artifacts.unsure(pipeline.jobs).values() for need in needs}
+    forced.update(job.name for job in pipeline.jobs if job.name in open_ended and artifacts.is_loop(job))
+    expanded, members = expansion.expand(pipeline.jobs, frozenset(forced))
+    expanded = _with_ruled_out(expanded)
     named = Names(project, pipeline, expanded)
     scope = Scope(project, pipeline, settings, options, images, named, uses, sink)
     _say_renamed(scope, pipeline)
     scope.shared = jobs.support_uses(list(expanded))
+    scope.unsure = artifacts.unsure(expanded)
     made = Made(scope)
     if len(expanded) <= LIMITS["tasks"]:
         _whole(made, expanded)
@@ -177,7 +181,7 @@ def _templates(scope: Scope, job: Job, known: dict[str, Job]) -> list[dict[str, 
     if not order.is_wrapped(job):
         return [jobs.template(scope, job, name, known)]
     inner = scope.names.add(f"{name}-leg")
-    return [order.wrapper(job, name, inner), jobs.template(scope, job, inner, known)]
+    return [order.wrapper(scope, job, name, inner), jobs.template(scope, job, inner, known)]
 
 
 def _before(scope: Scope) -> tuple[list[Block], dict[str, Any], list[dict[str, Any]]]:
@@ -459,6 +463,7 @@ def _part_scope(scope: Scope, held: frozenset[str]) -> Scope:
         scope.pull_secrets = pull_secrets(scope)
     inner.pull_secrets = scope.pull_secrets
     inner.notes = scope.notes
+    inner.unsure = scope.unsure
     inner.held = held
     return inner
 
@@ -557,6 +562,23 @@ def _inherited(ordered: list[str], known: dict[str, Job]) -> dict[str, dict[Cond
                     held[condition] = None
         found[name] = held
     return found
+
+
+def _with_ruled_out(all_jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+    """Jobs that run whatever came of their needs, with the conditions of those: what was ruled out takes them along.
+
+    A task that was left out since something before it failed can't be told from one that a condition left out.
+    """
+    if all((job.run_on or "success") == "success" for job in all_jobs):
+        return all_jobs
+    known = {job.name: job for job in all_jobs}
+    inherited = _inherited(graph.order({job.name: [need.job for need in job.needs] for job in all_jobs}), known)
+    return tuple(
+        job
+        if (job.run_on or "success") == "success" or not inherited[job.name]
+        else job.replace(condition=conjoin(job.condition, *inherited[job.name]))
+        for job in all_jobs
+    )
 
 
 def _with_conditions(job: Job, part_of: dict[str, int], inherited: dict[str, dict[Condition, None]]) -> Job:

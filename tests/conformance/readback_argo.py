@@ -12,7 +12,10 @@ from tests.conformance.readback import PATH, Key, Leg, Readback, documents, list
 _VARIABLE = "HEADRACE_MATRIX_"
 _INPUT = re.compile(r"\{\{ *inputs\.parameters\.([A-Za-z0-9_-]+) *\}\}")
 _SHARED = re.compile(r"\{\{ *workflow\.outputs\.parameters\.([A-Za-z0-9_-]+) *\}\}")
-_DOLLARS = re.compile(r"\{\{=replace\(inputs\.parameters\.([A-Za-z0-9_-]+), '\$', '\$\$'\)\}\}")
+_GUARDED = re.compile(
+    r"\{\{=replace\(replace\(inputs\.parameters\.([A-Za-z0-9_-]+), '\$', '\$\$'\), '\{' \+ '\{', '\{\$\(HEADRACE_BRACE\)'\)\}\}"
+)
+_ENDED = re.compile(r"\{\{=tasks(?:\.\w+|\['[a-z0-9-]+'\])\.status == 'Succeeded' \? '' : '\.failed'\}\}")
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]*)\.([A-Za-z]+)")
 
 
@@ -75,13 +78,14 @@ def _legs(task: Any, templates: dict[str, Any]) -> list[tuple[Leg, Any, dict[str
     pod = templates[task["template"]]
     items = task.get("withItems")
     given = task
+    outer = {one["name"]: one["value"] for one in listed(task.get("arguments", {}).get("parameters"))}
     if items is None and "dag" in pod:
         legs = [one for one in pod["dag"]["tasks"] if "withItems" in one]
         if legs:
             given = legs[0]
             items, pod = given["withItems"], templates[given["template"]]
     if items is None:
-        values = {one["name"]: one["value"] for one in listed(task.get("arguments", {}).get("parameters"))}
+        values = {name: _filled(value, {}) for name, value in outer.items()}
         return [(_leg(pod, values), pod, values)]
     found = []
     for item in items:
@@ -90,7 +94,7 @@ def _legs(task: Any, templates: dict[str, Any]) -> list[tuple[Leg, Any, dict[str
             value = one["value"]
             for name, part in item.items() if isinstance(item, dict) else ():
                 value = value.replace("{{item." + name + "}}", str(part))
-            values[one["name"]] = value.replace("{{item}}", str(item))
+            values[one["name"]] = _filled(value.replace("{{item}}", str(item)), outer)
         found.append((_leg(pod, values), pod, values))
     return found
 
@@ -115,13 +119,18 @@ def _leg(pod: Any, values: dict[str, str]) -> Leg:
 
 def _expanded(value: str) -> str:
     """Kubernetes writes `$$` as `$`: https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/"""
-    return value.replace("$$", "$")
+    return value.replace("$(HEADRACE_BRACE)", "{").replace("$$", "$")
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
-    text = _DOLLARS.sub(lambda hole: values.get(hole[1], hole[0]).replace("$", "$$"), text)
+    text = _GUARDED.sub(lambda hole: _guarded(values.get(hole[1], hole[0])), text)
+    text = _ENDED.sub("", text)  # where all goes well
     text = _INPUT.sub(lambda hole: values.get(hole[1], hole[0]), text)
     return _SHARED.sub(lambda hole: values.get("workflow." + hole[1], hole[0]), text)
+
+
+def _guarded(value: str) -> str:
+    return value.replace("$", "$$").replace("{{", "{$(HEADRACE_BRACE)")
 
 
 def _artifacts(pod: Any, side: str) -> list[Any]:

@@ -68,6 +68,10 @@ def test_kubernetes_reads_what_was_meant(made: Made, paths: list[Path]) -> None:
     assert read == [plain(document) for document in made.documents]
 
 
+def test_argo_itself_finds_nothing(paths: list[Path]) -> None:
+    assert tools.argo_lint(paths) == []
+
+
 def test_references_hold(paths: list[Path], tmp_path: Path) -> None:
     assert tools.argo_references(of_workflows(paths, tmp_path)) == []
 

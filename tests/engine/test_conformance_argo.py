@@ -1,4 +1,4 @@
-"""Every golden of Argo's, judged by Kubernetes' own code and by what refers to what."""
+"""Every golden of Argo's, judged by Argo's and Kubernetes' own code and by what refers to what."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 from tests.conformance.cases import Case, cases_of, emitted
 from tests.engine.shells import checked
-from tests.tools import argo_admission, argo_references, read_kubernetes
+from tests.tools import argo_admission, argo_lint, argo_references, read_kubernetes
 from tests.tools.corpus import corpus
 
 pytestmark = pytest.mark.engine
@@ -36,6 +36,11 @@ def write(case: Case, folder: Path, without: tuple[str, ...] = ()) -> list[Path]
 def test_kubernetes_admits_it(case: Case, tmp_path: Path) -> None:
     found = argo_admission(write(case, tmp_path, EVENTS + CORE), corpus("argo", "schema"))
     assert [str(one) for one in found] == []
+
+
+@cases_of("argo")
+def test_argo_itself_finds_nothing(case: Case, tmp_path: Path) -> None:
+    assert [str(one) for one in argo_lint(write(case, tmp_path))] == []
 
 
 @cases_of("argo")

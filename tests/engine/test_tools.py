@@ -341,6 +341,27 @@ def test_argo_references_finds(old: str, new: str, message: str, tmp_path: Path)
     assert any(message in one.message for one in found), [str(one) for one in found]
 
 
+def test_argo_lint(tmp_path: Path) -> None:
+    assert tools.argo_lint(argo_set(tmp_path, ARGO_LINKED)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("entrypoint: main", "entrypoit: main", 'unknown field "spec.workflowSpec.entrypoit"'),
+        ("template: make", "template: maek", "template name 'maek' undefined"),
+        ("name: churn", "name: chrun", "template reference chrun.work not found"),
+        ("depends: a.Succeeded", "depends: a.Done", "task result 'Done' for task 'a' is invalid"),
+        ("depends: a.Succeeded", "depends: c", "templates.main sorting failed"),
+        ("workflow.parameters.rows", "workflow.parameters.row", "failed to resolve {{workflow.parameters.row}}"),
+        ("outputs.artifacts.data", "outputs.artifacts.date", "failed to resolve {{tasks.a.outputs.artifacts.date}}"),
+    ],
+)
+def test_argo_lint_finds(old: str, new: str, message: str, tmp_path: Path) -> None:
+    found = tools.argo_lint(argo_set(tmp_path, replaced(ARGO_LINKED, old, new)))
+    assert any(message in one.message for one in found), [str(one) for one in found]
+
+
 def test_hadolint(tmp_path: Path) -> None:
     assert tools.hadolint(write(tmp_path, "Dockerfile", DOCKERFILE_GOOD)) == []
     bad = write(tmp_path, "Dockerfile", replaced(DOCKERFILE_GOOD, "python:3.12-slim", "python"))

@@ -34,6 +34,13 @@ KNOWN: tuple[Known, ...] = (
         "`headrace run --help`",
     ),
     Known(
+        "argo",
+        ("log",),
+        {"secrets": ("",)},
+        "leaves a pod's log as the job wrote it: nothing in Kubernetes masks secrets",
+        "https://kubernetes.io/docs/concepts/cluster-administration/logging/",
+    ),
+    Known(
         "act",
         ("barrier",),
         {},

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.engines import compare, github, gitlab, local
+from tests.engines import argo, compare, github, gitlab, local
 from tests.engines.cases import Case, Run
 from tests.engines.checkout import Checkout, RefusalError
 from tests.engines.known import Known, Skip, cover, skip
@@ -30,7 +30,7 @@ class Engine:
 
 ENGINES: Mapping[str, Engine] = {
     module.NAME: Engine(module.NAME, module.TARGET, module.TOOLS, module.adapt, module.execute)
-    for module in (local, gitlab, github)
+    for module in (local, gitlab, github, argo)
 }
 
 

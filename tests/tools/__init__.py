@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.tools.actionlint import actionlint
 from tests.tools.admission import argo_admission
+from tests.tools.argolint import argo_lint
 from tests.tools.argoreferences import argo_references
 from tests.tools.finding import Finding
 from tests.tools.github import Evaluation, github_evaluations, github_evaluator, github_parser
@@ -27,6 +28,7 @@ __all__ = [
     "ToolError",
     "actionlint",
     "argo_admission",
+    "argo_lint",
     "argo_references",
     "check_jsonschema",
     "github_evaluations",

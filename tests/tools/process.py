@@ -18,6 +18,7 @@ LIMIT_SECONDS = 120.0
 TOOLS: Mapping[str, str] = {
     "act": "bin/act",
     "actionlint": "bin/actionlint",
+    "argo-engine": "bin/argo-engine",
     "check-jsonschema": "venv/bin/check-jsonschema",
     "git": "git",
     "gitlab-ci-local": "npm/node_modules/.bin/gitlab-ci-local",
@@ -30,6 +31,7 @@ TOOLS: Mapping[str, str] = {
     "rsync": "rsync",
     "ruby": "ruby",
     "shellcheck": "venv/bin/shellcheck",
+    "unshare": "unshare",
     "yaml": "npm/node_modules/yaml",
     "zizmor": "venv/bin/zizmor",
 }
