@@ -9,6 +9,7 @@ from typing import Any, Literal
 VENDOR_FILES = {
     "argo": "argo-workflows.json",
     "events": "argo-events.json",
+    "flux": "flux.json",
     "github": "github-workflow.json",
     "gitlab": "gitlab-ci.json",
 }
@@ -20,7 +21,7 @@ def native() -> dict[str, Any]:
     return schema
 
 
-def vendor(name: Literal["argo", "events", "github", "gitlab"]) -> dict[str, Any]:
+def vendor(name: Literal["argo", "events", "flux", "github", "gitlab"]) -> dict[str, Any]:
     """A target's own schema, closed: a key that the target doesn't know is an error (`vendor/README.md` says how)."""
     text = Path(__file__).with_name("vendor").joinpath(VENDOR_FILES[name]).read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)

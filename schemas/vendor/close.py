@@ -1,7 +1,7 @@
 """Makes the schemas of this folder from the targets' own, which let misspelt keys pass.
 
     python schemas/vendor/close.py github-workflow.json=UPSTREAM gitlab-ci.json=UPSTREAM argo-workflows.json=UPSTREAM
-    python schemas/vendor/close.py argo-events.json=UPSTREAM
+    python schemas/vendor/close.py argo-events.json=UPSTREAM flux.json=UPSTREAM
 
 Each is written here, and both checksums of its entry in index.json are renewed. Closing means
 `additionalProperties: false` wherever the target itself refuses an unknown key; what upstream describes and then hides
@@ -96,6 +96,38 @@ def close_events(schema: Schema) -> Schema:
     return closed
 
 
+def close_flux(definitions: Any) -> Schema:
+    """A schema of Flux's kinds, from their resource definitions (YAML documents), in the versions that are stored."""
+    kinds: Schema = {}
+    for definition in definitions:
+        (stored,) = [version for version in definition["spec"]["versions"] if version["storage"]]
+        kind = definition["spec"]["names"]["kind"]
+        kinds[kind] = _closed_tree(_without_descriptions(stored["schema"]["openAPIV3Schema"]))
+        kinds[kind]["properties"]["apiVersion"] = {"const": f"{definition['spec']['group']}/{stored['name']}"}
+        kinds[kind]["properties"]["metadata"] = {"type": "object"}
+        kinds[kind]["required"] = ["apiVersion", "kind", "metadata", "spec"]
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "required": ["apiVersion", "kind"],
+        "properties": {"kind": {"enum": sorted(kinds)}},
+        "allOf": [_entry("", kind) for kind in sorted(kinds)],
+        "definitions": kinds,
+    }
+
+
+def _closed_tree(node: Any) -> Any:
+    """Every object that has properties, closed."""
+    if isinstance(node, list):
+        return [_closed_tree(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _closed_tree(value) for key, value in node.items()}
+    if found.get("type") == "object" and "properties" in found:
+        found.setdefault("additionalProperties", False)
+    return found
+
+
 def _close_kinds(schema: Schema, prefix: str, kinds: tuple[str, ...]) -> Schema:
     """A schema of kinds with one entry a kind, closed, without descriptions and what no kind reaches."""
     definitions = schema["definitions"]
@@ -175,9 +207,10 @@ def _at(schema: Any, pointer: str) -> Any:
     return schema
 
 
-CLOSE: dict[str, Callable[[Schema], Schema]] = {
+CLOSE: dict[str, Callable[[Any], Schema]] = {
     "argo-events.json": close_events,
     "argo-workflows.json": close_argo,
+    "flux.json": close_flux,
     "github-workflow.json": close_github,
     "gitlab-ci.json": close_gitlab,
 }
@@ -185,7 +218,15 @@ CLOSE: dict[str, Callable[[Schema], Schema]] = {
 
 def closed_text(file: str, upstream: bytes) -> str:
     """What a file of this folder holds, made from upstream's bytes."""
-    return json.dumps(CLOSE[file](json.loads(upstream)), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(CLOSE[file](_data(file, upstream)), indent=1, ensure_ascii=False) + "\n"
+
+
+def _data(file: str, upstream: bytes) -> Any:
+    if file != "flux.json":
+        return json.loads(upstream)
+    import yaml
+
+    return list(yaml.safe_load_all(upstream))
 
 
 def main(arguments: list[str]) -> None:

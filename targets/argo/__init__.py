@@ -9,6 +9,7 @@ from targets.argo.support import SUPPORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from compiler.diagnostics import Sink
@@ -71,7 +72,37 @@ def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ..
         documents.append(Document(path=f"{folder}/{one.scope.names.workflow}.yaml", documents=whole))
     _say_needed(made, images, sink, settings)
     _overlay(made, settings, sink)
+    if options.kustomization:
+        documents.append(_kustomization(folder, documents))
     return tuple(documents)
+
+
+def emit_together(parts: Sequence[tuple[Project, Settings]], sink: Sink) -> tuple[Document, ...]:
+    """The output for several manifests' projects: each has files of its own, and one kustomization names them all."""
+    documents: list[Document] = []
+    folders = []
+    for project, settings in parts:
+        if Options(settings, sink).kustomization:
+            folders.append((settings.output or FOLDER).rstrip("/"))
+        options = tuple(option for option in settings.options if option[0] != "kustomization")
+        made = emit(project, settings.replace(options=options), sink)
+        documents += [document.replace(manifests=(project.manifest,)) for document in made]
+    if folders:
+        manifests = tuple(project.manifest for project, _ in parts)
+        documents.append(_kustomization(folders[0], documents).replace(manifests=manifests))
+    return tuple(documents)
+
+
+def _kustomization(folder: str, documents: list[Document]) -> Document:
+    """What `kubectl apply --kustomize`, Flux and Argo CD take for the list of files."""
+    from posixpath import relpath
+
+    data = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [relpath(document.path, folder) for document in documents],
+    }
+    return Document(path=f"{folder}/kustomization.yaml", documents=(data,))
 
 
 def _overlay(made: list[workflows.Made], settings: Settings, sink: Sink) -> None:

@@ -25,6 +25,7 @@ OPTIONS = frozenset(
         "depth",
         "url",
         "deploy_image",
+        "kustomization",
     )
 )
 WEBHOOKS = ("github", "gitlab")
@@ -55,6 +56,13 @@ class Options:
         self.credentials = self._credentials()
         self.depth = self._depth()
         self.webhook = self._webhook()
+        self.kustomization = self._flag("kustomization")
+
+    def _flag(self, name: str) -> bool:
+        value = self.given.get(name)
+        if value not in (None, True, False, "true", "false"):
+            self._refuse(name, value, "true or false")
+        return value in (True, "true")
 
     def _text(self, name: str) -> str | None:
         value = self.given.get(name)
