@@ -37,6 +37,7 @@ COMMANDS = {
     "convert": ("compiler.commands.convert", "print any manifest as a headrace.yaml"),
     "ir": ("compiler.commands.ir", "print what the compiler understood, as JSON"),
     "schema": ("compiler.commands.schema", "print a dialect's JSON Schema"),
+    "pin": ("compiler.commands.pin", "write down the digests of images, to compile with them"),
     "hooks": ("compiler.commands.hooks", "check at each commit and push, by git's own hooks"),
     "mml": ("compiler.commands.mml", "print the schedule that MML would make of a command line"),
     "eject": ("compiler.commands.eject", "make compiled files your own, for good"),

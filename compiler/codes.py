@@ -148,6 +148,9 @@ OTHER_MANIFEST = Code(
 )
 NO_REPOSITORY = Code("HR5023", "no-repository", ERROR, "this is no git repository, or git can't be asked")
 
+NO_DIGEST = Code("HR5014", "no-digest", ERROR, "a registry does not say the digest of an image")
+NOT_PINNED = Code("HR5015", "not-pinned", ERROR, "an image has no digest yet")
+
 INTERNAL = Code("HR9001", "internal", ERROR, "a fault of headrace itself")
 
 

@@ -40,6 +40,7 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
+GIT = f"python:{DEFAULT_PYTHON}-bookworm"  # Python and git
 KUBECTL = (
     "alpine/k8s:1.34.1"  # kubectl, git and Python: what a rollout needs, unless the target's settings name another
 )

@@ -886,6 +886,7 @@ class Project(Node):
     lifecycle: Lifecycle | None = None
     settings: tuple[Settings, ...] = NOTHING
     rendered: tuple[Rendered, ...] = NOTHING
+    pins: tuple[tuple[str, str], ...] = NOTHING  # made by a pass: images, and the digests by which they are named
 
 
 def walk(root: Node) -> Iterator[Node]:

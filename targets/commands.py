@@ -14,7 +14,7 @@ from compiler.tools import WORKING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from compiler.ir import Text
+    from compiler.ir import Project, Text
 
 POETRY_VERSION = "2.5.1"
 PIPENV_VERSION = "2026.10.3"
@@ -83,6 +83,11 @@ def flat(text: Text) -> str | None:
     if any(isinstance(piece, Ref) for piece in text):
         return None
     return "".join(str(piece) for piece in text)
+
+
+def pinned(project: Project, image: str) -> str:
+    """An image as compiled files name it: by its digest, too, where `headrace pin` has written one down."""
+    return next((f"{image}@{digest}" for known, digest in project.pins if known == image), image)
 
 
 def shell_text(lines: Text) -> str:

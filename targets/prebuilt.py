@@ -16,6 +16,7 @@ from targets.commands import (
     literal,
     lock_files,
     named_file,
+    pinned,
 )
 
 PLACE = "/opt/headrace"
@@ -28,9 +29,11 @@ _HERE = {
 }
 
 
-def dockerfile(software: Environment, variables: tuple[str, ...] = ()) -> str:
-    """What builds the image. `variables` are given as build arguments of the same names."""
+def dockerfile(software: Environment, variables: tuple[str, ...] = (), project: Project | None = None) -> str:
+    """What builds the image, from one with its digest where the project knows it. `variables` are given as build
+    arguments of the same names."""
     base = "".join(str(piece) for piece in software.image or ())
+    base = base if project is None else pinned(project, base)
     lines = [f"FROM {base}", *(f"ARG {name}" for name in variables)]
     if software.apt:
         packages = " ".join(literal(package) for package in software.apt)

@@ -20,6 +20,7 @@ from compiler.passes import (
     lifecycle,
     matrices,
     models,
+    pins,
     pipelines,
     references,
     services,
@@ -58,6 +59,7 @@ PASSES: tuple[Callable[[Project, Context], Project], ...] = (
     defaults.fill_defaults,
     pipelines.assemble_pipelines,
     gates.lower_gates,
+    pins.read_pins,
 )
 
 

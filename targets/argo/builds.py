@@ -70,7 +70,10 @@ def template(scope: Scope, job: Job, name: str, known: dict[str, Job]) -> dict[s
     if action.software is not None:
         variables = tuple(variable.name for variable in job.env)
         env.append(
-            {"name": prebuilt.VARIABLE, "value": spelling.plain(prebuilt.dockerfile(action.software, variables))}
+            {
+                "name": prebuilt.VARIABLE,
+                "value": spelling.plain(prebuilt.dockerfile(action.software, variables, scope.project)),
+            }
         )
         lines += _ahead(scope, action, scope.images.repository(environment), variables)
     else:
@@ -81,7 +84,7 @@ def template(scope: Scope, job: Job, name: str, known: dict[str, Job]) -> dict[s
     lines.append(
         f'sed -n \'s/.*"containerimage.digest": *"\\(sha256:[0-9a-f]*\\)".*/\\1/p\' {METADATA} | head -n 1 > {DIGEST}'
     )
-    body = jobs.script(known_images.BUILDKIT, lines, env, made)
+    body = jobs.script(scope.pinned(known_images.BUILDKIT), lines, env, made)
     body["securityContext"] = {
         "runAsUser": 1000,
         "runAsGroup": 1000,

@@ -6,6 +6,7 @@ that a Kubernetes secret holds.
 
 from __future__ import annotations
 
+from compiler import images
 from compiler.ir import Deploy, Ref, deployed_images
 from targets import commands
 from targets.argo import artifacts, builds, codes, helpers, jobs, pods, spelling
@@ -31,11 +32,11 @@ def template(scope: Scope, job: Job, name: str, known: dict[str, Job]) -> dict[s
     env.append(jobs.carried(scope, "deploy"))
     lines = [*exports, *arrivals.lines]
     if action.platform == "gitops":
-        image = helpers.GIT_IMAGE
+        image = scope.pinned(images.GIT)
         helpers.login(scope, made)
         lines += [helpers.SAFE, *helpers.ASKPASS, "export GIT_ASKPASS=/tmp/askpass"]
     else:
-        image = scope.options.deploy_image
+        image = scope.pinned(scope.options.deploy_image)
         _cluster(scope, action, env, made)
     lines.append(commands.deploy(action))
     return jobs.assemble(scope, job, name, made, arrivals, {"script": jobs.script(image, lines, env, made)})

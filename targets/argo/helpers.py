@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from compiler.ir import Job
     from targets.argo.scope import Scope
 
-GIT_IMAGE = f"python:{images.DEFAULT_PYTHON}-bookworm"  # Python and git
 FACTS = f"{artifacts.SIDE}/facts"
 SECONDS = 1800
 ASKPASS = (
@@ -58,7 +57,7 @@ def source(scope: Scope) -> dict[str, Any]:
         "activeDeadlineSeconds": SECONDS,
         "retryStrategy": {"limit": "2", "retryPolicy": "OnError"},
         **({"volumes": made.volumes} if made.volumes else {}),
-        "script": jobs.script(GIT_IMAGE, _source_lines(wanted, lfs), env, made),
+        "script": jobs.script(scope.pinned(images.GIT), _source_lines(wanted, lfs), env, made),
         "outputs": {
             "parameters": [
                 {"name": name, "valueFrom": {"path": f"{FACTS}/{name}"}, "globalName": name} for name in wanted
@@ -162,7 +161,9 @@ def decide(scope: Scope) -> dict[str, Any]:
         "name": scope.names.add("decide"),
         "inputs": {"artifacts": [artifacts.source(scope)]},
         "activeDeadlineSeconds": SECONDS,
-        "script": jobs.script(GIT_IMAGE, [SAFE, f'python3 -I -c "$HEADRACE_DECIDE" --folder {folder}'], env),
+        "script": jobs.script(
+            scope.pinned(images.GIT), [SAFE, f'python3 -I -c "$HEADRACE_DECIDE" --folder {folder}'], env
+        ),
         "outputs": {
             "parameters": [{"name": name, "valueFrom": {"path": f"{folder}/{name}"}} for name in scope.decisions]
         },
@@ -221,7 +222,7 @@ def content_key(scope: Scope, job: Job, known: dict[str, Job]) -> dict[str, Any]
         "name": name,
         "inputs": {**inputs, "artifacts": [artifacts.source(scope), *arrivals.artifacts]},
         "activeDeadlineSeconds": SECONDS,
-        "script": jobs.script(GIT_IMAGE, lines, env),
+        "script": jobs.script(scope.pinned(images.GIT), lines, env),
         "outputs": {"parameters": [{"name": "key", "valueFrom": {"path": f"{FACTS}/key"}, "globalName": name}]},
     }
 
@@ -319,7 +320,7 @@ def supersede(scope: Scope, parameters: list[str]) -> dict[str, Any]:
     return {
         "name": scope.names.add("supersede"),
         "activeDeadlineSeconds": SECONDS,
-        "script": jobs.script(images.HELPER, [f"{line} || {said}"], env, folder="/tmp"),
+        "script": jobs.script(scope.pinned(images.HELPER), [f"{line} || {said}"], env, folder="/tmp"),
     }
 
 

@@ -180,8 +180,8 @@ def _shell(job: Job) -> str:
 def image(scope: Scope, job: Job) -> str:
     environment = job.environment
     if isinstance(environment, Environment) and environment.image is not None:
-        return scope.inline(environment.image, job, dict(only(job)))
-    return known_images.HELPER
+        return scope.pinned(scope.inline(environment.image, job, dict(only(job))))
+    return scope.pinned(known_images.HELPER)
 
 
 def container(

@@ -238,7 +238,7 @@ def _sidecars(scope: Scope, job: Job, made: Pod) -> None:
     for given in job.sidecars:
         container: dict[str, Any] = {
             "name": spelling.short(f"sidecar-{given.name}"),
-            "image": scope.inline(given.image, job),
+            "image": scope.pinned(scope.inline(given.image, job)),
         }
         if given.command:
             container["command"] = [commands.flat(word) or scope.inline(word, job) for word in given.command]

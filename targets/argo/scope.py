@@ -184,6 +184,9 @@ class Scope:
             return "localhost"
         return "{{" + self.path(ref) + "}}"
 
+    def pinned(self, image: str) -> str:
+        return commands.pinned(self.project, image)
+
     def _run_url(self) -> str:
         base = (self.options.url or "").rstrip("/")
         return f"{base}/workflows/{{{{workflow.namespace}}}}/{{{{workflow.name}}}}"

@@ -121,7 +121,7 @@ def _ahead(workflow: Workflow, job: Job, software: Environment) -> list[Step]:
     assert isinstance(action, BuildImage)
     env = {
         prebuilt.VARIABLE: expressions.written(
-            prebuilt.dockerfile(software, tuple(variable.name for variable in job.env))
+            prebuilt.dockerfile(software, tuple(variable.name for variable in job.env), workflow.project)
         ),
         "HEADRACE_TAGS": expressions.hole("steps.meta.outputs.tags"),
     }

@@ -329,7 +329,7 @@ def _container(workflow: Workflow, job: Job, self_hosted: bool) -> dict[str, Any
     if isinstance(job.action, Support) and self_hosted and environment is None:
         from compiler.images import HELPER
 
-        return {"image": HELPER}
+        return {"image": commands.pinned(workflow.project, HELPER)}
     if not workflow.in_container(job) or isinstance(job.action, (BuildImage, Deploy)):
         _check_no_container(workflow, job, resources)
         return {}
@@ -338,7 +338,7 @@ def _container(workflow: Workflow, job: Job, self_hosted: bool) -> dict[str, Any
     if workflow.is_late(job, environment.image):
         message = f'the image of "{job.name}" holds a value that is known only in its steps'
         workflow.sink.report(codes.NO_HOLE, message, job.origin, field="environment")
-    found: dict[str, Any] = {"image": workflow.text(job, environment.image)}
+    found: dict[str, Any] = {"image": commands.pinned(workflow.project, workflow.text(job, environment.image))}
     credentials = images.pull_credentials(workflow, job, environment)
     if credentials:
         found["credentials"] = credentials
@@ -409,7 +409,8 @@ def _services(workflow: Workflow, job: Job) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for sidecar in job.sidecars:
-        service: dict[str, Any] = {"image": workflow.text(job, sidecar.image)}
+        image = commands.pinned(workflow.project, workflow.text(job, sidecar.image))
+        service: dict[str, Any] = {"image": image}
         credentials = images.built_credentials(workflow, sidecar.image)
         if credentials:
             service["credentials"] = credentials

@@ -85,7 +85,7 @@ def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, An
         made.before = values_of(unit, file, refs)
         if action.software is not None:
             variables = tuple(variable.name for variable in job.env)
-            made.variables[prebuilt.VARIABLE] = given(prebuilt.dockerfile(action.software, variables))
+            made.variables[prebuilt.VARIABLE] = given(prebuilt.dockerfile(action.software, variables, file.project))
             made.script = images.ahead_lines(action, action.software, file.settings, file.dialect.source, variables)
         else:
             made.script = images.build_lines(action, file.settings, file.dialect.source)
@@ -136,7 +136,7 @@ def _runnable(unit: Unit, file: File, made: Lines, artifacts: dict[str, Any], re
     if unit.is_parallel:
         data["parallel"] = {"matrix": matrix_data(unit.legs)}
     if job.sidecars:
-        data["services"] = [_service(sidecar) for sidecar in job.sidecars]
+        data["services"] = [_service(sidecar, file) for sidecar in job.sidecars]
     variables = {**inline.pop("variables", {}), **_variables(unit, file, runner, refs), **allowed.variables}
     variables.update(made.variables)
     if variables:
@@ -216,12 +216,12 @@ def image_of(job: Job, file: File) -> str | None:
         first = environment.image[0] if environment.image else ""
         if isinstance(first, Ref) and first.kind == "images":
             return file.images.get(first.name, f"{images.REGISTRY}/{first.name}:$CI_COMMIT_SHA")
-        return expanded(environment.image)
+        return commands.pinned(file.project, expanded(environment.image))
     if isinstance(job.action, BuildImage):
-        return BUILDKIT
+        return commands.pinned(file.project, BUILDKIT)
     if isinstance(job.action, Deploy):
-        return file.deploy_image()
-    return HELPER
+        return commands.pinned(file.project, file.deploy_image())
+    return commands.pinned(file.project, HELPER)
 
 
 def _installer_cache(environment: Environment) -> dict[str, Any] | None:
@@ -320,9 +320,9 @@ def _overwrites(job: Job, runner: Runner | None) -> dict[str, object]:
     return found
 
 
-def _service(sidecar: Any) -> dict[str, Any]:
+def _service(sidecar: Any, file: File) -> dict[str, Any]:
     """https://docs.gitlab.com/ci/services/"""
-    data: dict[str, Any] = {"name": expanded(sidecar.image), "alias": alias(sidecar)}
+    data: dict[str, Any] = {"name": commands.pinned(file.project, expanded(sidecar.image)), "alias": alias(sidecar)}
     if sidecar.command:
         data["command"] = [expanded(argument) for argument in sidecar.command]
     if sidecar.env:

@@ -15,7 +15,7 @@ from compiler.images import HELPER
 from compiler.ir import Pipeline, Project, Settings
 from compiler.yamlwriter import Block
 from targets import partition
-from targets.commands import literal
+from targets.commands import literal, pinned
 from targets.gitlab import codes
 from targets.gitlab.conditions import ConditionError
 from targets.gitlab.files import File, Notes, child_path, child_trigger
@@ -182,7 +182,7 @@ class Split:
     def _relay(self, lines: list[str], needs: list[Any], unit: Unit, part: Part) -> Block:
         data: dict[str, Any] = {
             "extends": part.body.file.script_template("relay"),
-            "image": {"name": HELPER, "entrypoint": [""]},
+            "image": {"name": pinned(self.project, HELPER), "entrypoint": [""]},
             "needs": needs,
         }
         if unit.condition is not None:
