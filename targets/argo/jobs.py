@@ -6,7 +6,7 @@ from compiler import images as known_images
 from compiler.ir import BuildImage, Call, ChangedFiles, Deploy, Environment, Exec, Ref, Script
 from compiler.matrix import axes, legs
 from targets import commands, runtime
-from targets.argo import artifacts, codes, pods, spelling
+from targets.argo import artifacts, codes, nodes, pods, spelling
 from targets.argo.scope import ROOT
 from targets.legs import only
 
@@ -35,9 +35,10 @@ def template(scope: Scope, job: Job, name: str, jobs: dict[str, Job]) -> dict[st
 
         return children.call(scope, job, name)
     made = pods.pod(scope, job)
+    patch = nodes.join(scope, job, made)
     arrivals = artifacts.arrivals(scope, job, jobs)
     body = _container(scope, job, made, arrivals)
-    return assemble(scope, job, name, made, arrivals, body)
+    return assemble(scope, job, name, made, arrivals, {**body, **({"podSpecPatch": patch} if patch else {})})
 
 
 def assemble(

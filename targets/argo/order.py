@@ -6,7 +6,7 @@ https://argo-workflows.readthedocs.io/en/latest/enhanced-depends-logic/
 from __future__ import annotations
 
 from compiler.yamlwriter import Block
-from targets.argo import artifacts
+from targets.argo import artifacts, nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def tasks(scope: Scope, job: Job, known: dict[str, Job], place: str) -> list[Blo
     terms = waits(scope, job, known)
     if not job.needs and not scope.part:
         terms.append(f"{scope.names.add('source')}.Succeeded")
+    if job.name in scope.nodes:
+        terms.append(f"{nodes.service_name(scope, job.name)}.Succeeded")
     when, decided = scope.when(job.condition, name)
     if decided:
         terms.append(f"{scope.names.add('decide')}.Succeeded")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from compiler.diagnostics import Sink
     from compiler.ir import Condition, Job, Pipeline, Project, Settings, Text
     from targets.argo.images import Images
+    from targets.argo.nodes import Node
     from targets.argo.options import Options
 
 # What the first task finds out about the commit, and what a trigger says about it.
@@ -130,6 +131,7 @@ class Scope:
         self.shared: set[str] = set()  # support scripts that several templates carry
         self.unsure: dict[str, list[str]] = {}  # jobs, and those of their needs that may have failed when they begin
         self.decisions: dict[str, Any] = {}
+        self.nodes: dict[str, Node] = {}  # of jobs on several machines, by the tasks' names
         self.notes: dict[str, None] = {}
 
     @staticmethod

@@ -21,7 +21,7 @@ from compiler.ir import (
 from compiler.matrix import legs
 from targets import legs as expansion
 from targets import partition, runtime
-from targets.argo import artifacts, children, codes, helpers, jobs, order, pods, spelling
+from targets.argo import artifacts, children, codes, helpers, jobs, nodes, order, pods, spelling
 from targets.argo.images import Images
 from targets.argo.options import LIMITS
 from targets.argo.scope import FACTS, TRIGGERED, Names, Scope, uses_of
@@ -54,7 +54,7 @@ class Made:
 def make(
     project: Project, pipeline: Pipeline, settings: Settings, options: Options, images: Images, sink: Sink
 ) -> Made:
-    pipeline = _with_path_filters(pipeline)
+    pipeline, wide = nodes.spread(_with_path_filters(pipeline), sink)
     uses = uses_of(pipeline, project)
     forced = {job.name for job in pipeline.jobs if _must_expand(job)}
     open_ended = {need for needs in artifacts.unsure(pipeline.jobs).values() for need in needs}
@@ -63,6 +63,7 @@ def make(
     expanded = _with_ruled_out(expanded)
     named = Names(project, pipeline, expanded)
     scope = Scope(project, pipeline, settings, options, images, named, uses, sink)
+    scope.nodes = wide
     _say_renamed(scope, pipeline)
     scope.shared = jobs.support_uses(list(expanded))
     scope.unsure = artifacts.unsure(expanded)
@@ -73,6 +74,9 @@ def make(
             _collect(made, members)
             return made
         made.templates = {}
+    if wide:
+        message = f'"{next(iter(wide))}" runs on several machines, which can\'t be in a pipeline that is split'
+        sink.report(core.LIMIT, message, scope.by_name[next(iter(wide))].origin)
     _split(made, expanded)
     _collect(made, members)
     return made
@@ -147,6 +151,8 @@ def _graph(
     made: Made, scope: Scope, members: tuple[Job, ...], known: dict[str, Job]
 ) -> tuple[list[Block], list[dict[str, Any]]]:
     """The tasks and templates of some jobs. Needs that are not among them are somebody else's affair."""
+    from compiler.yamlwriter import Block
+
     here = {job.name: job for job in members}
     tasks: list[Block] = []
     templates: list[dict[str, Any]] = []
@@ -159,6 +165,9 @@ def _graph(
         if artifacts.is_cached(scope, job):
             keys.append(helpers.content_key(scope, job, known))
     templates += keys
+    for group in dict.fromkeys(scope.nodes[job.name].group for job in members if job.name in scope.nodes):
+        tasks.append(Block({"name": nodes.service_name(scope, group), "template": nodes.service_name(scope, group)}))
+        templates.append(nodes.service(scope, group))
     if scope.decisions:
         templates.append(helpers.decide(scope))
     if any(job.approval is not None for job in members):
