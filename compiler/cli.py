@@ -32,6 +32,8 @@ COMMANDS = {
     "run": ("compiler.commands.run", "run a pipeline on this machine, the way CI would"),
     "runs": ("compiler.commands.runs", "list what ran on this machine, and show or report one run"),
     "modules": ("compiler.commands.modules", "list the scripts that are modules, with their parameters"),
+    "verify": ("compiler.commands.verify", "check what a run was made from and what it made"),
+    "lifecycle": ("compiler.commands.lifecycle", "show which job does which step of an ML lifecycle"),
     "graph": ("compiler.commands.graph", "draw the jobs and what they need"),
     "explain": ("compiler.commands.explain", "say what a code means and how to mend it"),
     "convert": ("compiler.commands.convert", "print any manifest as a headrace.yaml"),

@@ -28,3 +28,4 @@ BUILD_SKIPPED = Code("HR4417", "local-build-skipped", NOTE, "an image is not bui
 NO_APPROVAL = Code("HR4418", "local-no-approval", ERROR, "a job waits for a person and there is no terminal to ask at")
 NOT_TRACKED = Code("HR4419", "local-not-tracked", WARNING, "a run could not be logged to MLflow")
 NOT_MADE = Code("HR4420", "local-environment-not-made", ERROR, "an environment could not be made")
+NO_ATTESTATION = Code("HR4421", "local-no-attestation", ERROR, "an attestation that is not there or can't be read")

@@ -82,8 +82,11 @@ class Run:
 
     def go(self) -> str:
         """Run it; how it ended."""
+        from targets.local import attestation
+
         began = time.monotonic()
         self.history.begin()
+        made_from = attestation.materials(self.session, self.plan)
         self.history.plan(self.plan.instances)
         try:
             self.outcomes = self.engine.run()
@@ -93,6 +96,9 @@ class Run:
             status = status_of(self.engine.outcomes, self.session.stop.asked)
             self.close()
             self.record = self.history.end(status)
+            whole = history.find(self.session.state, self.session.run_id)
+            if whole is not None:
+                attestation.write(self.session.state, self.record, made_from, whole["children"])
         return status
 
     def close(self) -> None:

@@ -42,6 +42,7 @@ from compiler.ir import (
     Sidecar,
     Tool,
 )
+from compiler.ir import Model as IrModel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ class _Making:
             pipelines=(Pipeline(name=self.name, triggers=triggers, origin=self.model.head.origin),),
             origin=self.model.head.origin,
         )
+        if is_on(self.model, "train"):
+            train = self.model.section("train") or self.model.head
+            project = project.replace(models=(IrModel(name=self.name, train="train", origin=train.origin),))
         if self.services:
             project = project.replace(services=tuple(self.services))
         if self.secrets:
