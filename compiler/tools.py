@@ -9,6 +9,7 @@ TOOLS = {
     "objects": "fetches from and uploads to object stores",
     "onnx": "converts a model to ONNX, and verifies it by tolerances",
     "records": "checks the lines of an inference log against a record's schema",
+    "release": "gives a pushed image its version's tag, <branch>-<version>, or takes it away",
     "score": "runs samples through a model, checks them against schemas, measures",
     "tolerance": "compares numbers of two files within tolerances",
 }

@@ -143,7 +143,9 @@ def _install(environment: Environment) -> list[str]:
             return [f"uv sync --locked{options}", _in_path(".venv")]
         case "pip":
             file = literal(named_file(environment))
-            return ["python -m venv .venv", f".venv/bin/pip install --quiet -r {file}", _in_path(".venv")]
+            # What an image of the manifest's own brings, such as a framework for GPUs, stays there for the job.
+            options = " --system-site-packages" if environment.python is None else ""
+            return [f"python -m venv{options} .venv", f".venv/bin/pip install --quiet -r {file}", _in_path(".venv")]
         case "poetry":
             return [
                 "python -m venv /tmp/poetry",

@@ -27,6 +27,7 @@ NAMES = {
     "onnx": "converts a model to ONNX, and verifies it by tolerances",
     "probe": "waits for a service and checks its answer to a request",
     "records": "checks the lines of an inference log against a record",
+    "release": "gives a pushed image its version's tag, or takes it away",
     "retry": "runs a command again when an attempt fails",
     "score": "runs samples through a model, checks them against schemas, measures",
     "serve": "serves a Python function over HTTP, and smoke-tests it",

@@ -599,7 +599,9 @@ class Composition:
         found = [Artifact(path=writes, kind="model" if is_model else "directory", keep=keep, origin=step.origin)]
         metrics = METRICS if step.metrics is None and is_model else step.metrics
         if metrics:
-            found.append(Artifact(path=(*writes, f"/{metrics}"), kind="metrics", keep=keep, origin=step.origin))
+            found.append(
+                Artifact(path=_merged((*writes, f"/{metrics}")), kind="metrics", keep=keep, origin=step.origin)
+            )
         del module
         return tuple(found)
 
@@ -624,8 +626,13 @@ def _output(folder: str, matrix: Matrix | None) -> Text:
     found: list[str | Ref] = [folder]
     for axis, _ in matrix.axes if matrix is not None else ():
         found += [f"/{axis}-", Ref(kind="matrix", name=axis)]
+    return _merged(tuple(found))
+
+
+def _merged(text: Text) -> Text:
+    """Text whose literal pieces are not parted."""
     merged: list[str | Ref] = []
-    for piece in found:
+    for piece in text:
         if isinstance(piece, str) and merged and isinstance(merged[-1], str):
             merged[-1] += piece
         else:

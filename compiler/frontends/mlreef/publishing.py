@@ -16,17 +16,22 @@ from compiler.ir import (
     NOTHING,
     Build,
     BuildImage,
+    Compare,
     Environment,
     Exec,
     Job,
+    Need,
     OnManual,
     OnPush,
+    Parameter,
     Pipeline,
     Publish,
     Ref,
     Secret,
     SecretUse,
+    Tool,
 )
+from compiler.source import At
 from compiler.yamltree import Slot
 
 TYPE_CHECKING = False
@@ -35,13 +40,13 @@ if TYPE_CHECKING:
 
     from compiler.frontends.mlreef.fields import Table
     from compiler.frontends.mlreef.modules import Module
-    from compiler.ir import Trigger
+    from compiler.ir import Text, Trigger
     from compiler.source import Origin
 
-PIPELINE = "publish"
+PIPELINE, UNPUBLISH = "publish", "unpublish"
+LOGIN = ("REGISTRY_USERNAME", "REGISTRY_PASSWORD")  # of who gives tags and takes them away
 SMOKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "smoke.py.txt")
-DEFAULT_VERSION = "1"
-KEPT = 10  # versions a branch, as MLReef keeps them
+KEPT = 10  # versions of a branch, as MLReef keeps them
 INDEX = "PIP_INDEX_URL"  # pip reads the index's URL, with its login, from this variable
 
 
@@ -124,6 +129,7 @@ def publish(modules: list[Module], default: Publication | None, context: Context
     made = Published()
     groups: dict[tuple[Any, ...], list[str]] = {}
     triggers: dict[tuple[Any, ...], tuple[Trigger, ...]] = {}
+    withdrawn: list[tuple[Module, Publication]] = []
     for module in modules:
         said = module.publication.over(default) if module.publication is not None else default
         if said is None or said.off:
@@ -132,9 +138,12 @@ def publish(modules: list[Module], default: Publication | None, context: Context
         key = (said.on or "manual", said.branches)
         groups.setdefault(key, []).extend(names)
         triggers[key] = _triggers(said)
+        withdrawn.append((module, said))
     for at, (key, names) in enumerate(groups.items()):
         name = PIPELINE if at == 0 else f"{PIPELINE}-{at + 1}"
         made.pipelines.append(Pipeline(name=name, members=tuple(names), triggers=triggers[key]))
+    if withdrawn:
+        _add_unpublish(withdrawn, made)
     return made
 
 
@@ -151,19 +160,91 @@ def _add(module: Module, said: Publication, made: Published, context: Context) -
     made.environments.append(environment)
     for use in environment.build.secrets if environment.build is not None else ():
         made.secrets.setdefault(use.secret, Secret(name=use.secret))
-    at = module.origin or module.script.origin()
+    at = _part(module, "publish")
     build = Job(
         name=f"publish-{module.name}",
         action=BuildImage(build=Build(), environment=module.name, origin=at),
         origin=at,
     )
     made.jobs.append(build)
-    names = [build.name]
+    tried: list[Job] = []
     if module.dockerfile is not None:
-        smoke = [_smoke_job(module, at, number, words) for number, words in enumerate(_checks(module, None, context))]
-        made.jobs.extend(smoke)
-        names.extend(job.name for job in smoke)
-    return names
+        checks = _checks(module, None, context)
+        tried = [_smoke_job(module, _part(module, f"checks[{n}]"), n, words) for n, words in enumerate(checks)]
+        made.jobs.extend(tried)
+    before = [build.name, *(job.name for job in tried)]
+    made.jobs.append(_release_job(module, said, before, _part(module, "version")))
+    for name in LOGIN:
+        made.secrets.setdefault(name, Secret(name=name))
+    return [*before, f"release-{module.name}"]
+
+
+def _part(module: Module, what: str) -> At:
+    """A job's own place: it comes from the module, and is one of several."""
+    at = module.origin or module.script.origin()
+    return At(f"{at.path}.{what}", at.span())
+
+
+def _release_job(module: Module, said: Publication, before: list[str], at: Any) -> Job:
+    """Gives the image that was built and tried its version's tag: a version is never moved."""
+    arguments: list[Text] = [
+        ("publish",),
+        ("--image=", Ref(kind="images", name=module.name)),
+        ("--branch=", Ref(kind="git", name="branch")),
+    ]
+    if said.version is not None:
+        arguments.append((f"--version={said.version}",))
+    if said.version is None or said.keep is not None:
+        arguments.append((f"--keep={said.keep or KEPT}",))
+    return Job(
+        name=f"release-{module.name}",
+        action=Tool(name="release", arguments=tuple(arguments), origin=at),
+        needs=tuple(Need(job=name, artifacts=False, origin=at) for name in before),
+        secrets=_login(),
+        timeout=900,
+        origin=at,
+    )
+
+
+def _login() -> tuple[SecretUse, ...]:
+    return tuple(SecretUse(secret=name, env=name) for name in LOGIN)
+
+
+def _add_unpublish(withdrawn: list[tuple[Module, Publication]], made: Published) -> None:
+    """By hand: takes one version of a branch away."""
+    names = tuple(module.name for module, _ in withdrawn)
+    first = withdrawn[0][0]
+    at = first.origin or first.script.origin()
+    parameters = (
+        Parameter(name="module", type="choice", choices=names, required=True, help="the module", origin=at),
+        Parameter(name="branch", required=True, help="the branch that was published", origin=at),
+        Parameter(name="version", required=True, help="the version that is taken away", origin=at),
+    )
+    for module, said in withdrawn:
+        place = f"--repository={said.registry.rstrip('/')}/{_repository(module, said)}" if said.registry else None
+        arguments: tuple[Text, ...] = (
+            ("withdraw",),
+            (place or f"--name={_repository(module, said)}",),
+            ("--branch=", Ref(kind="parameters", name="branch")),
+            ("--version=", Ref(kind="parameters", name="version")),
+        )
+        at = _part(module, UNPUBLISH)
+        job = Job(
+            name=f"withdraw-{module.name}",
+            action=Tool(name="release", arguments=arguments, origin=at),
+            condition=Compare(subject="parameters.module", operator="==", values=(module.name,)),
+            secrets=_login(),
+            timeout=900,
+            origin=at,
+        )
+        made.jobs.append(job)
+    members = tuple(f"withdraw-{name}" for name in names)
+    made.pipelines.append(Pipeline(name=UNPUBLISH, members=members, triggers=(OnManual(),), parameters=parameters))
+
+
+def _repository(module: Module, said: Publication) -> str:
+    """The image's name below the registry."""
+    return said.repository or module.name
 
 
 def _smoke_job(module: Module, at: Any, number: int, words: tuple[str, ...]) -> Job:
@@ -177,18 +258,12 @@ def _smoke_job(module: Module, at: Any, number: int, words: tuple[str, ...]) -> 
     )
 
 
-def tags(said: Publication | None) -> tuple[tuple[str | Ref, ...], ...]:
-    """`<branch>-<version>`: targets make the branch's name legal for a tag."""
-    version = (said.version if said is not None else None) or DEFAULT_VERSION
-    return ((Ref(kind="git", name="branch"), f"-{version}"),)
-
-
 def image_environment(module: Module, said: Publication | None, context: Context) -> Environment:
     """The environment whose image is the published module."""
     said = said or Publication()
     published = Publish(
-        repository=(said.repository,) if said.repository else None,
-        tags=tags(said),
+        repository=(_repository(module, said),),
+        tags=(("commit",),),
         registry=said.registry,
         provenance=said.provenance,
     )

@@ -23,6 +23,7 @@ from compiler.frontends.mlreef.pipelines import Composition, read_pipelines
 from compiler.frontends.mlreef.publishing import Publication, publish, read_publication
 from compiler.frontends.mlreef.triggers import read_triggers
 from compiler.ir import NOTHING, Project
+from compiler.source import At
 from compiler.yamltree import Mapping, Slot
 
 TYPE_CHECKING = False
@@ -140,6 +141,9 @@ def _of_module(slot: Slot, unit: str, context: Context) -> Repository | None:
     entry = fields.get("entry")
     folder = context.folder.rpartition("/")[2]
     given = legal(str(title)) if title else own_name(str(entry)) if entry else legal(folder or "module")
+    assert isinstance(slot.value, Mapping)
+    places = {key: slot.value.value_span(key) for key in slot.value.entries}
+    fields["origin"] = At(given, slot.value.span(), places)
     said = Said(given, fields, slot, context.folder)
     modules = gather([said], context, () if entry else (context.folder,))
     modules = {name_: module for name_, module in modules.items() if name_ == given}

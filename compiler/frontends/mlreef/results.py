@@ -7,6 +7,7 @@ commit that starts nothing.
 from __future__ import annotations
 
 from compiler.ir import Artifact, Deploy, Job, Need
+from compiler.source import At
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ MESSAGE = "Add pipeline results [skip ci]"
 
 def push_job(pipeline: str, branch: str, jobs: list[Job], at: Origin) -> Job | None:
     """The job that commits what some jobs leave; None where they leave nothing."""
+    at = At(f"{at.path}.results", at.span("results"))
     leaving = [job for job in jobs if job.outputs]
     documents = dict.fromkeys(_folder(job) for job in leaving)
     if not documents:
