@@ -451,7 +451,7 @@ class Need(Node):
 
 
 class SecretUse(Node):
-    """A secret in one job: as a variable (`env`) or as a file at a path (`file`)."""
+    """A secret in one job: as a variable (`env`) or as a file (`file`): an absolute path, or one from the root."""
 
     secret: str
     env: str | None = None

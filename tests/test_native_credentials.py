@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.native import read
+from compiler.frontends.native import write
+from tests.native import project, read
 
 FILLER = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -72,3 +73,20 @@ def test_a_sidecar_may_have_a_password_that_protects_nothing() -> None:
     sidecar = "{name: db, image: postgres, env: {POSTGRES_PASSWORD: x}}"
     _, sink = read(f"version: 1\nname: a\njobs: {{a: {{run: x, sidecars: [{sidecar}]}}}}\n")
     assert sink.diagnostics == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "path", "found"),
+    [
+        ("headrace.yaml", "creds/key", "creds/key"),
+        ("ml/headrace.yaml", "creds/key", "ml/creds/key"),
+        ("ml/headrace.yaml", "./key", "ml/key"),
+        ("ml/headrace.yaml", "/run/key", "/run/key"),
+    ],
+)
+def test_a_secrets_file_lies_below_the_manifests_folder(unit: str, path: str, found: str) -> None:
+    """As every other path; an absolute one is the job's machine's."""
+    text = f"version: 1\nname: a\nsecrets: {{K: {{}}}}\njobs: {{a: {{run: x, secrets: [{{name: K, file: {path}}}]}}}}\n"
+    one = project(text, unit)
+    assert one.jobs[0].secrets[0].file == found
+    assert project(write(one), unit).jobs == one.jobs

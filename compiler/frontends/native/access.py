@@ -75,7 +75,7 @@ def _settings(provider: Provider) -> Read[tuple[tuple[str, str], ...]]:
 
 
 def _file(slot: Slot, context: Context) -> str | None:
-    """Where a secret's file stands in a job: an absolute path, or one below the job's folder."""
+    """Where a secret's file stands in a job: an absolute path there, or one below the manifest's folder."""
     value = filled(slot, context)
     if value is None:
         return None
@@ -83,7 +83,7 @@ def _file(slot: Slot, context: Context) -> str | None:
         message = f'"{slot.key}" takes the path of a file, not {reader.shown(value)}'
         context.sink.report(codes.BAD_PATH, message, slot.span_here)
         return None
-    return value
+    return value if value.startswith("/") or not context.folder else f"{context.folder}/{value.removeprefix('./')}"
 
 
 USE: Table = {

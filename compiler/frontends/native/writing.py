@@ -106,6 +106,9 @@ class _Writer:
     def text_path(self, path: ir.Text) -> str:
         return relative(spelled(path), self.folder)
 
+    def secret_uses(self, uses: Iterable[ir.SecretUse]) -> list[object]:
+        return [_secret_use(use, self.folder) for use in uses]
+
     def paths(self, paths: Iterable[str]) -> list[str]:
         return [self.path(path) for path in paths]
 
@@ -165,7 +168,7 @@ class _Writer:
         _put(data, "file", build.file, self.path)
         _put(data, "target", build.target, _scalar)
         _put(data, "args", build.args, _env)
-        _put(data, "secrets", build.secrets, _secret_uses)
+        _put(data, "secrets", build.secrets, self.secret_uses)
         _put(data, "platforms", build.platforms, list)
         _put(data, "generate", build.generate)
         _put(data, "command", build.command, list)
@@ -198,7 +201,7 @@ class _Writer:
         _put(data, "working_directory", job.working_directory, self.path)
         _put(data, "platform", job.platform)
         _put(data, "env", job.env, _env)
-        _put(data, "secrets", job.secrets, _secret_uses)
+        _put(data, "secrets", job.secrets, self.secret_uses)
         self.machine(job, data)
         _put(data, "outputs", job.outputs, lambda outputs: [self.output(output) for output in outputs])
         _put(data, "objectives", job.objectives, lambda found: [objective.text(item) for item in found])
@@ -326,7 +329,7 @@ class _Writer:
         data |= _fields(service, ("port", "user", "replicas"))
         _put(data, "resources", service.resources, _resources)
         _put(data, "env", service.env, _env)
-        _put(data, "secrets", service.secrets, _secret_uses)
+        _put(data, "secrets", service.secrets, self.secret_uses)
         _put(data, "health", service.health)
         _put(data, "smoke", service.smoke, _smoke)
         _put(data, "deploy", service.deploy, self.rollout)
@@ -403,14 +406,10 @@ def _publish(publish: ir.Publish) -> Data:
     return data | _fields(publish, ("registry", "identity", "provenance"))
 
 
-def _secret_uses(uses: Iterable[ir.SecretUse]) -> list[object]:
-    return [_secret_use(use) for use in uses]
-
-
-def _secret_use(use: ir.SecretUse) -> object:
+def _secret_use(use: ir.SecretUse, folder: str) -> object:
     data: Data = {"name": _scalar(use.secret)}
     if use.file is not None:
-        data["file"] = use.file
+        data["file"] = use.file.removeprefix(f"{folder}/") if folder else use.file
     elif use.env not in (None, use.secret):
         data["env"] = use.env
     _put(data, "optional", use.optional)
