@@ -13,9 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from compiler.ir import Project
+    from compiler.repository import Repository
+
 DESCRIPTION = """
-Print a manifest of any dialect as a headrace.yaml that compiles to the same. Comments stay behind; a manifest with an
-error is not converted.
+Print a manifest of any dialect as a headrace.yaml that compiles to the same. A comment goes along with what it stands
+beside or above; a manifest with an error is not converted.
 """
 EXAMPLES = """
 headrace convert ame.yaml > headrace.yaml
@@ -35,8 +38,31 @@ def run(arguments: Namespace) -> int:
         names = listed((project.manifest for project in projects), "and")
         sink.report(codes.SEVERAL_OUTPUTS, f"one manifest is converted at a time, not {names}", help="name one by PATH")
     show(sink.diagnostics, arguments, sys.stderr)
-    if projects and not sink.failed:
-        from compiler.frontends.native import write
-
-        sys.stdout.write(write(projects[0]))
+    if workspace is not None and projects and not sink.failed:
+        sys.stdout.write(converted(projects[0], workspace.repository))
     return status(sink, arguments)
+
+
+def converted(project: Project, repository: Repository) -> str:
+    """The project as a headrace.yaml, with the comments of its manifest where that is YAML."""
+    from compiler.frontends.native import write
+
+    text = write(project)
+    source = repository.source(project.manifest, Sink()) if project.manifest.endswith((".yaml", ".yml")) else None
+    if source is None or "#" not in source.text:
+        return text
+    from compiler.comments import carried
+
+    again = _read(text, project)
+    if again != project:
+        return text
+    commented = carried(text, source, project, again)
+    return commented if _read(commented, project) == project else text
+
+
+def _read(text: str, project: Project) -> Project | None:
+    """A headrace.yaml in the place of the project's own manifest."""
+    from compiler.frontends.native.reading import read_source
+    from compiler.source import Source
+
+    return read_source(Source(project.manifest, text), project.manifest, Sink())

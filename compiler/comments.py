@@ -1,0 +1,140 @@
+"""A manifest's comments, carried over to what it is converted to.
+
+Each node of a project knows where it was written. Read back from its new text, the same node stands elsewhere: a comment
+goes along with the node on whose line it stands, or above which, else with the one before it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from compiler.ir import walk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.ir import Node, Project
+    from compiler.source import Source
+
+WIDTH = 120  # columns that a line with a comment behind it may have
+
+
+class _Comment:
+    """One comment of a text: `line` is that of what it is about, `own` tells that it stands on lines of its own."""
+
+    __slots__ = ("line", "own", "text")
+
+    def __init__(self, text: str, line: int, own: bool) -> None:
+        self.text = text
+        self.line = line
+        self.own = own
+
+
+def carried(text: str, source: Source, before: Project, after: Project) -> str:
+    """A manifest's new text with the comments of its source. `before` was read from the source, `after` from the text."""
+    found, tail = _comments(source.text)
+    if not found and not tail:
+        return text
+    lines = text.split("\n")
+    places = _places(source.name, before, after)
+    above: dict[int, list[str]] = {}
+    behind: dict[int, str] = {}
+    known = sorted(places)
+    first = _first_line(source.text)
+    for comment in found:
+        at = _nearest(places, known, comment.line)
+        if at is None or (comment.own and comment.line <= first):
+            above.setdefault(1, []).append(comment.text)
+        elif comment.own or places.get(comment.line) is None or at in behind or not _fits(lines[at - 1], comment.text):
+            above.setdefault(at, []).append(comment.text)
+        else:
+            behind[at] = comment.text
+    return "\n".join(_written(lines, above, behind, tail))
+
+
+def _written(lines: list[str], above: dict[int, list[str]], behind: dict[int, str], tail: list[str]) -> list[str]:
+    out = []
+    for number, line in enumerate(lines, 1):
+        indent = line[: len(line) - len(line.lstrip())]
+        out += [indent + comment for comment in above.get(number, ())]
+        out.append(f"{line}  {behind[number]}" if number in behind else line)
+    if tail:
+        end = out.pop() if out and not out[-1] else None
+        out += tail
+        out += [] if end is None else [end]
+    return out
+
+
+def _fits(line: str, comment: str) -> bool:
+    return len(line) + 2 + len(comment) <= WIDTH
+
+
+def _first_line(text: str) -> int:
+    """The first line that holds more than a comment."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            return number
+    return 0
+
+
+def _nearest(places: dict[int, int], known: list[int], line: int) -> int | None:
+    """The new line of the node that stands on a line, else of the last one before it. `known` are the lines in order."""
+    at = bisect_right(known, line)
+    return places[known[at - 1]] if at else None
+
+
+def _places(name: str, before: Project, after: Project) -> dict[int, int]:
+    """Lines of the source with the lines on which the same things stand now. Of several nodes of a line the first counts."""
+    places: dict[int, int] = {}
+    for old, new in zip(walk(before), walk(after), strict=True):
+        here, there = _line(old, name), _line(new, None)
+        if here is not None and there is not None:
+            places.setdefault(here, there)
+    return places
+
+
+def _line(node: Node, name: str | None) -> int | None:
+    """The line of a node; None where it is unknown, or another file's."""
+    span = None if node.origin is None else node.origin.span()
+    if span is None or (name is not None and span.source.name != name):
+        return None
+    return span.begin.line
+
+
+def _comments(text: str) -> tuple[list[_Comment], list[str]]:
+    """The comments of a YAML text, in order, and those behind everything else."""
+    from yaml._yaml import CParser
+    from yaml.events import ScalarEvent, StreamEndEvent
+
+    parser = CParser(text)
+    inside = bytearray(len(text) + 1)  # what belongs to scalars, in which a # means nothing
+    while not isinstance(event := parser.get_event(), StreamEndEvent):
+        if not isinstance(event, ScalarEvent):
+            continue
+        start, end = event.start_mark, event.end_mark
+        if start is not None and end is not None:
+            inside[start.index : end.index] = b"\1" * (end.index - start.index)
+    found: list[_Comment] = []
+    waiting: list[str] = []
+    offset = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        at = _hash(line, offset, inside)
+        comment = None if at is None else line[at:].rstrip()
+        if comment is not None and not line[:at].strip():
+            waiting.append(comment)
+        elif line.strip():
+            found += [_Comment(one, number, True) for one in waiting]
+            waiting = []
+            if comment is not None:
+                found.append(_Comment(comment, number, False))
+        offset += len(line) + 1
+    return found, waiting
+
+
+def _hash(line: str, offset: int, inside: bytearray) -> int | None:
+    """Where a comment begins in a line: a # that no scalar holds, at the start or behind a blank."""
+    at = line.find("#")
+    while at >= 0:
+        if not inside[offset + at] and (at == 0 or line[at - 1] in " \t"):
+            return at
+        at = line.find("#", at + 1)
+    return None
