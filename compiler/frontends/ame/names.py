@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from compiler.source import Origin
 
 
+LONGEST = 200  # characters, so that a name may get a few more: NAME-validate, NAME-2
+
+
 def legal(name: str, at: Origin | None, sink: Sink) -> str:
     """A name that every system takes; a changed one is reported."""
-    if is_name(name):
+    if is_name(name) and len(name) <= LONGEST:
         return name
-    found = near_name(name) or "x"
+    found = (near_name(name) or "x")[:LONGEST]
     message = f'"{name}" is not a name that every system takes, it becomes "{found}"'
     sink.report(ame.CHANGED_NAME, message, at, field="name")
     return found

@@ -122,7 +122,7 @@ def _grant(kind: str, slot: Slot, context: Context) -> config.SecretGrant | None
         return None
     if not variable_name(values["variable"], found["variable"], context):
         return None
-    where = found.get("origin")
+    where = slot if slot.tag is not None else found.get("origin")
     if kind == "vault":  # the documentation: `vault` is the Vault's name, `key` the path in it
         return config.SecretGrant(variable=values["variable"], path=f"{values['mount']}/{values['key']}", origin=where)
     return config.SecretGrant(variable=values["variable"], key=values["key"], path=values.get("path"), origin=where)
