@@ -12,6 +12,7 @@ FRONT_ENDS: dict[str, str] = {
     "mlspec": "compiler.frontends.mlspec",
     "mlreef": "compiler.frontends.mlreef",
     "mml": "compiler.frontends.mml",
+    "unip": "compiler.frontends.unip",
 }
 
 

@@ -60,11 +60,15 @@ class Served:
         return tuple((word,) for word in (*found, f"--path={self.path}", f"--interface={as_argument(self.interface)}"))
 
 
-def find_function(service: Service, folder: str, context: Context) -> Served | None:
-    """The function of a service, read and checked; what is wrong with it is reported."""
+def find_function(service: Service, folder: str, built: str | None, context: Context) -> Served | None:
+    """The function of a service, read and checked; what is wrong with it is reported.
+
+    `built` is the folder that the service's image is built from, where modules are looked for, too.
+    """
     where, _, name = (service.function or "").rpartition(":")
     at = service.origin
-    found = (where, folder) if where.endswith(".py") else _module(where, folder, context)
+    bases = dict.fromkeys((folder, folder if built is None else built, ""))
+    found = (where, folder) if where.endswith(".py") else _module(where, tuple(bases), context)
     if found is None:
         message = f'no file of the repository is the module "{where}", whose function is to be served'
         context.sink.report(codes.MISSING_FILE, message, at, field="function")
@@ -90,10 +94,11 @@ def find_function(service: Service, folder: str, context: Context) -> Served | N
     return served
 
 
-def _module(module: str, folder: str, context: Context) -> tuple[str, str] | None:
-    """The file of a module below the manifest's folder or its `src`, and that folder."""
+def _module(module: str, folders: tuple[str, ...], context: Context) -> tuple[str, str] | None:
+    """The file of a module below a folder or its `src`, and that folder."""
     tail = module.replace(".", "/")
-    for base in (folder, join(folder, "src")):
+    for base in (join(folder, inner) for folder in folders for inner in ("", "src")):
+        base = base.rstrip("/")
         for name in (f"{tail}.py", f"{tail}/__init__.py"):
             if context.files.is_file(join(base, name)):
                 return join(base, name), base

@@ -57,15 +57,8 @@ class Lowering:
         self.rendered: list[Rendered] = []
 
     def resolve(self, environments: dict[str, Environment], built_by: dict[str, str]) -> None:
-        """Find the environment and who builds its image; what a service lacks is reported."""
+        """Find the environment, who builds its image, and the function; what a service lacks is reported."""
         service, context = self.service, self.context
-        if service.function is not None:
-            from compiler.passes.functions import find_function
-
-            self.served = find_function(service, self.project.folder, context)
-        elif service.model is not None:
-            message = f'"{service.name}" has a `model`, and no `function` that gets it'
-            context.sink.report(codes.KEYS_EXCLUDE, message, service.origin, field="model")
         given = service.environment
         if service.stored_model is not None:
             self.check_model()
@@ -82,6 +75,20 @@ class Lowering:
         if self.environment is not None and self.environment.build is not None:
             name = self.environment.name or service.name
             self.build = built_by.get(name, build_name(name))
+        self.find_function()
+
+    def find_function(self) -> None:
+        """The function that the service is made of, where it names one."""
+        service, environment = self.service, self.environment
+        if service.function is not None:
+            from compiler.passes.functions import find_function
+
+            built = environment.build.context if environment is not None and environment.build is not None else None
+            folder = "" if built == "." else built
+            self.served = find_function(service, self.project.folder, folder, self.context)
+        elif service.model is not None:
+            message = f'"{service.name}" has a `model`, and no `function` that gets it'
+            self.context.sink.report(codes.KEYS_EXCLUDE, message, service.origin, field="model")
 
     def check_model(self) -> None:
         """A model that the platform's own server loads: no image is run, and only two platforms have such servers."""

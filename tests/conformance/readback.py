@@ -1,7 +1,7 @@
 """What readers of emitted files have in common: a graph of what would run, without a word of the IR.
 
 A reader parses the YAML with a plain library and names nothing of the compiler. Which job of the manifest a thing is says
-the comment on its line, `# headrace.yaml: jobs.train`.
+the comment on its line, `# headrace.yaml: jobs.train` (`# .: …` where a folder is the manifest).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-_COMMENT = re.compile(r"  # \S+\.\w+: (\S+)$")
+_COMMENT = re.compile(r"  # (?:\S+\.\w+|\.): (\S+)$")
 
 Leg = frozenset[tuple[str, str]]  # (variable, value): HEADRACE_MATRIX_FOLD, 0
 

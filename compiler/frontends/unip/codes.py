@@ -1,0 +1,40 @@
+"""The dialect's own codes. The last two digits are those of the rule that a code keeps: F01 is HR2501, F02 is HR3502."""
+
+from __future__ import annotations
+
+from compiler.diagnostics import ERROR, NOTE, WARNING, Code
+
+KIND = Code("HR2501", "unip-kind", ERROR, "an apiVersion or a kind that the platform does not have")
+IMAGE = Code("HR2504", "unip-image", ERROR, "a component or a stage without an image")
+PORT = Code("HR2505", "unip-port", ERROR, "a port that is none")
+API_SPEC = Code("HR2515", "unip-api-spec", ERROR, "an apiSpec that is missing, or where there is none")
+API_KIND = Code("HR2516", "unip-api-kind", ERROR, "an APIComponent of no kind, or of several")
+API_PATH = Code("HR2517", "unip-api-path", ERROR, "the API of an MLComponent without a path")
+CAPACITY = Code("HR2522", "unip-capacity", ERROR, "a capacity that is no quantity")
+SECRET = Code("HR2529", "unip-secret", ERROR, "a secret whose content lies in the repository")
+UNKNOWN_FIELD = Code("HR2530", "unip-unknown-field", WARNING, "a field that is not known, passed through")
+NO_ENTRY_POINT = Code("HR2531", "unip-no-entry-point", ERROR, "a stage of which nobody can tell what it runs")
+
+NAMESPACE = Code("HR3502", "unip-namespace", ERROR, "one module in two namespaces")
+DUPLICATE = Code("HR3503", "unip-duplicate", ERROR, "two components of one kind have one name")
+MOVING_IMAGE = Code("HR3504", "unip-moving-image", WARNING, "an image that may be another one tomorrow")
+UNKNOWN_VARIABLE = Code("HR3506", "unip-unknown-variable", ERROR, "a stage names a variable that is not in vars")
+UNUSED_VARIABLE = Code("HR3507", "unip-unused-variable", WARNING, "a variable that no stage reads or writes")
+TWO_WRITERS = Code("HR3508", "unip-two-writers", ERROR, "two write one variable")
+CYCLE = Code("HR3509", "unip-cycle", ERROR, "stages wait for one another in a circle")
+UNBOUND_INPUT = Code("HR3510", "unip-unbound-input", ERROR, "a stage reads a variable that nothing fills")
+API_VARIABLE = Code("HR3511", "unip-api-variable", ERROR, "an apiSpec names what is no variable of its pipeline")
+UNWRITTEN_OUTPUT = Code("HR3512", "unip-unwritten-output", ERROR, "an output that no stage writes as a directory")
+INTERNAL = Code("HR3513", "unip-internal", ERROR, "an internal variable that no stage writes")
+BOTH_SIDES = Code("HR3514", "unip-both-sides", ERROR, "one name is an input and an output")
+UNKNOWN_REFERENCE = Code("HR3518", "unip-unknown-reference", ERROR, "a reference to a component that is not there")
+CONTINUATION = Code("HR3519", "unip-continuation", ERROR, "a chain of pipelines that can't run")
+MODEL = Code("HR3520", "unip-model", ERROR, "a model that the component can't reach")
+VARIABLE_NAME = Code("HR3521", "unip-variable-name", ERROR, "two variables of a stage are one")
+NOT_REACHABLE = Code("HR3523", "unip-not-reachable", WARNING, "a component that no API publishes")
+SAME_PATH = Code("HR3524", "unip-same-path", ERROR, "two components are published at one path")
+UNPUBLISHED = Code("HR3525", "unip-unpublished", NOTE, "the only API of a component is not published")
+DOCSTRING = Code("HR3526", "unip-docstring", ERROR, "an inference function whose docstring is no interface")
+REQUEST = Code("HR3527", "unip-request", ERROR, "a sample request that the inference function does not take")
+SCALING = Code("HR3528", "unip-scaling", ERROR, "a ScalingConfig that can't work")
+ASSUMED = Code("HR3531", "unip-assumed", NOTE, "fields whose form is partly known or assumed")

@@ -1,0 +1,107 @@
+"""The shell lines that jobs of a module run: data from boxes and into them, and what a stage finds when it starts.
+
+Every value is a variable; the lines themselves are the same for every module. A box lies in S3 where UNIP_S3_URL names the
+bucket, in the platform's layout (`APP/BOX/users/USER/file_groups/GROUP/FILE`), else in the folder `boxes/BOX` here.
+"""
+
+from __future__ import annotations
+
+AWS_VERSION = "1.46.2"
+BOXES = "boxes"  # the folder that stands for the boxes on a machine without them
+WORK = ".unip"  # the folder of the variables
+
+_AWS = f"""\
+unip_aws() {{
+  [ -n "${{AWS_ENDPOINT_URL:-}}" ] || unset AWS_ENDPOINT_URL
+  command -v aws > /dev/null || python3 -m pip install --quiet awscli=={AWS_VERSION}
+  aws "$@"
+}}
+"""
+
+# UNIP_SOURCE (given by the caller of the pipeline), UNIP_DEFAULT (mounted by the manifest), UNIP_TARGET, UNIP_REQUIRED
+FETCH = (
+    _AWS
+    + """\
+mkdir -p "$UNIP_TARGET"
+source="${UNIP_SOURCE:-$UNIP_DEFAULT}"
+if [ -z "$source" ]; then
+  [ "$UNIP_REQUIRED" = no ] || { echo "$UNIP_NAME is required: name a path, box:BOX/PATH or s3://BUCKET/PATH" >&2; exit 1; }
+  exit 0
+fi
+case "$source" in
+  box:*/*)
+    box="${source#box:}"; path="${box#*/}"; box="${box%%/*}"
+    case "$path" in */*) ;; *) path="$path/" ;; esac
+    source="boxes/$box/$path"
+    [ -z "${UNIP_S3_URL:-}" ] || source="${UNIP_S3_URL%/}/$UNIP_APP/$box/users/$UNIP_USER/file_groups/$path" ;;
+esac
+case "$source" in
+  s3://*/) unip_aws s3 cp --recursive --only-show-errors "$source" "$UNIP_TARGET/" ;;
+  s3://*) unip_aws s3 cp --only-show-errors "$source" "$UNIP_TARGET/${source##*/}" ;;
+  *)
+    if [ -d "$source" ]; then cp -R "${source%/}/." "$UNIP_TARGET/"
+    elif [ -f "$source" ]; then cp "$source" "$UNIP_TARGET/"
+    else
+      echo "$UNIP_NAME: \\"$source\\" is not there: put the data into that folder, or let UNIP_S3_URL name the bucket of the boxes" >&2
+      exit 1
+    fi ;;
+esac
+ls -A "$UNIP_TARGET"
+"""
+)
+
+# UNIP_SOURCE (the variable's folder), UNIP_BOX, UNIP_GROUP
+PUBLISH = (
+    _AWS
+    + """\
+if [ -z "${UNIP_S3_URL:-}" ]; then
+  echo "UNIP_S3_URL names no bucket: $UNIP_SOURCE stays an output of this run"
+  exit 0
+fi
+unip_aws s3 cp --recursive --only-show-errors "$UNIP_SOURCE/" \\
+  "${UNIP_S3_URL%/}/$UNIP_APP/$UNIP_BOX/users/$UNIP_USER/file_groups/$UNIP_GROUP/"
+echo "$UNIP_SOURCE is the file group $UNIP_GROUP of $UNIP_BOX"
+"""
+)
+
+# UNIP_BOX, UNIP_CAPACITY (bytes)
+PROVISION = (
+    _AWS
+    + """\
+held=0
+if [ -n "${UNIP_S3_URL:-}" ]; then
+  bucket="${UNIP_S3_URL#s3://}"; bucket="${bucket%%/*}"
+  unip_aws s3api head-bucket --bucket "$bucket" > /dev/null 2>&1 || unip_aws s3api create-bucket --bucket "$bucket" > /dev/null
+  listed="$(unip_aws s3 ls --recursive --summarize "${UNIP_S3_URL%/}/$UNIP_APP/$UNIP_BOX/" || :)"
+  held="$(printf '%s\\n' "$listed" | awk '/Total Size:/ { print $3 }')"
+elif [ -d "boxes/$UNIP_BOX" ]; then
+  held="$(find "boxes/$UNIP_BOX" -type f -exec wc -c {} \\; | awk '{ total += $1 } END { printf "%.0f", total }')"
+fi
+echo "$UNIP_BOX holds ${held:-0} of $UNIP_CAPACITY bytes"
+[ "${held:-0}" -le "$UNIP_CAPACITY" ] || { echo "$UNIP_BOX holds more than its capacity" >&2; exit 1; }
+"""
+)
+
+
+def stage(inputs: list[str], outputs: list[str], files: list[tuple[str, str]], folder: str, command: str) -> str:
+    """What a stage runs: its variables as whole paths, its output directories made, its own folder, its command.
+
+    `inputs` and `outputs` are the names of environment variables; `files` pairs one with the variable that names where it was
+    fetched from: that of a file is the file.
+    """
+    lines = []
+    for name, source in files:
+        lines.append(
+            f'[ -z "${source}" ] || [ ! -f "${name}/${{{source}##*/}}" ] || {name}="${name}/${{{source}##*/}}"'
+        )
+    lines += [f'export {name}="$PWD/${name}"' for name in dict.fromkeys((*inputs, *outputs))]
+    lines += [f'mkdir -p "${name}"' for name in outputs]
+    if folder:
+        lines.append(f"cd {quoted(folder)}")
+    return "\n".join([*lines, command.rstrip("\n")]) + "\n"
+
+
+def quoted(word: str) -> str:
+    """A word as a shell takes it exactly."""
+    plain = word and all((c.isalnum() and c.isascii()) or c in "@%+=:,./_-" for c in word)
+    return word if plain else "'" + word.replace("'", "'\\''") + "'"
