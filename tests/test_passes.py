@@ -948,6 +948,35 @@ def test_an_included_leg_lacks_no_axis_that_a_hole_names(lowered: Bench, include
     assert found.codes() == codes
 
 
+@pytest.mark.parametrize(
+    ("need", "legs", "paths"),
+    [
+        ("a", "all", ["1.json", "2.json", "m/f=1", "m/f=2"]),
+        ("{job: a, legs: same}", "same", ["<matrix.f>.json", "m/f=<matrix.f>"]),
+        ("{job: a, legs: {f: 2}}", (("f", "2"),), ["<matrix.f>.json", "m/f=<matrix.f>"]),
+    ],
+)
+def test_who_needs_a_leg_waits_for_that_legs_gate(lowered: Bench, need: str, legs: Any, paths: list[str]) -> None:
+    found = lowered(
+        f"""
+environments: {{e: {{image: x}}}}
+jobs:
+  a:
+    environment: e
+    run: x
+    matrix: {{f: [1, 2]}}
+    outputs: [{{path: '{{{{ matrix.f }}}}.json', kind: metrics}}, {{path: m, kind: metrics, per: leg}}]
+    objectives: [accuracy > 0.5]
+  b: {{run: x, matrix: {{f: [1, 2]}}, needs: [{need}]}}
+"""
+    )
+    gate = found.job("a-gate")
+    assert isinstance(gate.action, ir.Support)
+    assert sorted(spelled(gate.action.arguments)[: len(paths)]) == sorted(paths)
+    assert (gate.matrix is not None, gate.needs[0].legs) == ((False, "all") if legs == "all" else (True, "same"))
+    assert [(one.job, one.legs) for one in found.job("b").needs] == [("a", legs), ("a-gate", legs)]
+
+
 def test_an_environment_that_is_built_ahead_is_a_job(lowered: Bench) -> None:
     found = lowered(
         """

@@ -50,17 +50,55 @@ def _with_gates(pipeline: Pipeline) -> Pipeline:
         return pipeline
     taken = {job.name for job in pipeline.jobs}
     gated = {name: _free(f"{name}-gate", taken) for name in wanting}
+    picked = {need.job for job in pipeline.jobs for need in job.needs if need.legs not in (None, "all")}
+    by_leg = {job.name for job in pipeline.jobs if job.name in picked & gated.keys() and _can_be_by_leg(job)}
     jobs: list[Job] = []
     for job in pipeline.jobs:
         needs = tuple(
-            Need(job=gated[need.job], artifacts=False, optional=need.optional, legs="all", origin=need.origin)
+            Need(
+                job=gated[need.job],
+                artifacts=False,
+                optional=need.optional,
+                legs=need.legs if need.job in by_leg else "all",
+                origin=need.origin,
+            )
             for need in job.needs
             if need.job in gated
         )
         jobs.append(job.replace(needs=(*job.needs, *needs), objectives=() if job.name in gated else job.objectives))
-        if job.name in gated:
+        if job.name in by_leg:
+            jobs.append(_gate_by_leg(job, gated[job.name]))
+        elif job.name in gated:
             jobs.append(_gate(job, gated[job.name]))
     return pipeline.replace(jobs=tuple(jobs))
+
+
+def _can_be_by_leg(job: Job) -> bool:
+    """Whether a gate of each leg can say where that leg's metrics arrive, by the values of its axes alone."""
+    if job.matrix is None:
+        return False
+    plain = all(label(leg) == ",".join(f"{name}={value}" for name, value in leg) for leg in legs(job.matrix))
+    return plain and len({tuple(name for name, _ in leg) for leg in legs(job.matrix)}) == 1
+
+
+def _gate_by_leg(job: Job, name: str) -> Job:
+    """A gate with the job's legs, for dependents that wait for some of them."""
+    assert job.matrix is not None
+    first = legs(job.matrix)[0]
+    own: list[str | Ref] = []
+    for axis, _ in first:
+        own += [f"{',' if own else '/'}{axis}=", Ref(kind="matrix", name=axis)]
+    paths = tuple(
+        (*output.path, *own) if output.per_leg else output.path
+        for output in job.outputs
+        if isinstance(output, Artifact) and output.kind == "metrics"
+    )
+    need = Need(job=job.name, artifacts=True, optional=False, legs="same", origin=job.origin)
+    gate = _gate(job, name)
+    assert isinstance(gate.action, Support)
+    after = gate.action.arguments[gate.action.arguments.index(("--",)) :]
+    action = gate.action.replace(arguments=(*paths, *after))
+    return gate.replace(action=action, needs=(need,), matrix=job.matrix.replace(max_parallel=None))
 
 
 def _free(name: str, taken: set[str]) -> str:
