@@ -402,6 +402,15 @@ def test_stores() -> None:
     assert "HR4206" in found(disk)
 
 
+def test_git_lfs_is_there_before_the_checkout() -> None:
+    lfs = (Store(name="big", kind="lfs"),)
+    steps = jobs_of(project(job("a", "true", environment=UV), job("b", "true"), stores=lfs))
+    assert steps["a"]["steps"][0]["name"] == "git lfs"
+    for name in ("a", "b"):
+        assert step(steps[name], "actions/checkout")["with"] == {"persist-credentials": False, "lfs": True}
+    assert not any(one.get("name") == "git lfs" for one in steps["b"]["steps"])
+
+
 def test_datasets_of_other_runs_come_from_their_store() -> None:
     lake = (Store(name="lake", kind="s3", url="s3://lake/x"),)
     given = Input(path=("data/c",), store="lake", dataset="c", version="v1")

@@ -977,6 +977,13 @@ jobs:
     assert [(one.job, one.legs) for one in found.job("b").needs] == [("a", legs), ("a-gate", legs)]
 
 
+def test_git_brings_a_dataset_in_lfs(lowered: Bench) -> None:
+    text = "stores: {big: {kind: lfs}}\ndatasets: {d: {path: data, store: big}}\njobs: {a: {run: x, datasets: [d]}}"
+    found = lowered(text, data="rows")
+    assert found.codes() == []
+    assert found.job("a").inputs == (ir.Input(path=("data",), dataset="d"),)
+
+
 def test_an_environment_that_is_built_ahead_is_a_job(lowered: Bench) -> None:
     found = lowered(
         """

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def lower_datasets(project: Project, context: Context) -> Project:
-    datasets = {dataset.name: dataset for dataset in project.datasets}
+    with_commit = {store.name for store in project.stores if store.kind == "lfs"}  # git brings what they hold
+    datasets = {
+        dataset.name: dataset.replace(store=None) if _comes_with_git(dataset, with_commit) else dataset
+        for dataset in project.datasets
+    }
     used = _all_used(project)
     for dataset in project.datasets:
         if dataset.name not in used and dataset.produced_by is None:
@@ -29,6 +33,10 @@ def lower_datasets(project: Project, context: Context) -> Project:
         return tuple(_reading(_producing(job, produced.get(job.name, [])), datasets, present, context) for job in jobs)
 
     return over_pool(project, change)
+
+
+def _comes_with_git(dataset: Dataset, with_commit: set[str]) -> bool:
+    return dataset.store in with_commit and dataset.produced_by is None
 
 
 def _all_used(project: Project) -> set[str]:

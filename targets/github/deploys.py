@@ -33,7 +33,7 @@ def steps(workflow: Workflow, job: Job) -> list[Step]:
     if job.retry is not None and common.attempts(job) > 1:
         message = f'"{job.name}" deploys: what was begun is not rolled back before another attempt'
         workflow.sink.report(codes.WRONG_KEY, message, job.origin, field="retry", help="leave `retry` out")
-    found = [common.checkout(), *common.commit(workflow, job), *common.bring_python(workflow, job)]
+    found = [*common.repository(workflow, job), *common.commit(workflow, job), *common.bring_python(workflow, job)]
     found += [*access.identity(workflow, job), *access.vault(workflow, job), *common.inputs(workflow, job)]
     found += access.secret_files(workflow, job)
     if action.platform != "gitops":

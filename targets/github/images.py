@@ -84,7 +84,7 @@ def steps(workflow: Workflow, job: Job) -> list[Step]:
     action = job.action
     assert isinstance(action, BuildImage)
     _check(workflow, job)
-    found = [common.checkout(), *common.commit(workflow, job)]
+    found = [*common.repository(workflow, job), *common.commit(workflow, job)]
     found += common.inputs(workflow, job)
     leaves = pushes(workflow, job)
     if leaves:

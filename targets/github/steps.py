@@ -55,7 +55,7 @@ def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
     _check(workflow, job)
     steps: list[Step] = []
     if commands.reads_files(job) or self_hosted:
-        steps.append(checkout())
+        steps += repository(workflow, job)
     steps += _disk(job)
     steps += _host_python(workflow, job)
     steps += commit(workflow, job)
@@ -93,6 +93,23 @@ def _disk(job: Job) -> list[Step]:
 def checkout(**more: Any) -> Step:
     """The commit's files, without leaving the token behind. (No step is ever changed, so that all may share one.)"""
     return {**_CHECKOUT, "with": {**_CHECKOUT["with"], **more}} if more else _CHECKOUT
+
+
+# Without git the action takes the files by another way, which leaves Git LFS's pointers in their place.
+_GIT_LFS = """\
+if ! command -v git-lfs > /dev/null; then
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends ca-certificates git git-lfs
+fi
+"""
+
+
+def repository(workflow: Workflow, job: Job) -> list[Step]:
+    """The commit's files, those that lie in Git LFS too."""
+    if not any(store.kind == "lfs" for store in workflow.stores.values()):
+        return [checkout()]
+    bring: list[Step] = [{"name": "git lfs", "run": _GIT_LFS}] if workflow.in_container(job) else []
+    return [*bring, checkout(lfs=True)]
 
 
 def commit(workflow: Workflow, job: Job) -> list[Step]:
