@@ -19,6 +19,7 @@ TOOLS: Mapping[str, str] = {
     "act": "bin/act",
     "actionlint": "bin/actionlint",
     "argo-engine": "bin/argo-engine",
+    "buildah": "buildah",
     "check-jsonschema": "venv/bin/check-jsonschema",
     "git": "git",
     "gitlab-ci-local": "npm/node_modules/.bin/gitlab-ci-local",

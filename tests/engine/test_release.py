@@ -1,0 +1,89 @@
+"""What is released: the container image, built and run for real where this machine can, and the two packages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tools import hadolint
+from tests.tools.process import Completed, program, run
+
+pytestmark = pytest.mark.engine
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BASES = ("docker.io/library/python:3.12-slim-bookworm", "docker.io/library/python:3.11-slim", "localhost/python-base")
+MANIFEST = "version: 1\nname: demo\njobs:\n  train: {run: python train.py}\n"
+
+
+def buildah(*words: str, limit: float = 300) -> Completed:
+    return run([program("buildah"), *words], env={"BUILDAH_ISOLATION": "chroot"}, limit=limit)
+
+
+def base() -> str:
+    """An image with Python that is here already; no registry is asked."""
+    program("buildah")
+    given = os.environ.get("HEADRACE_BASE_IMAGE")
+    for name in [given] if given else BASES:
+        if buildah("inspect", "--type", "image", name).status == 0:
+            return name
+    pytest.skip("no image with Python is on this machine, from which the image could be built (HEADRACE_BASE_IMAGE)")
+
+
+def test_the_dockerfile_is_clean() -> None:
+    assert [str(one) for one in hadolint(ROOT / "Dockerfile")] == []
+
+
+def test_the_image_builds_and_works() -> None:
+    image = base()
+    tag = f"localhost/headrace-test-{os.getpid()}"
+    # A machine may reach the package index by its own certificates alone.
+    mounts = [f"--volume={path}:{path}:ro" for path in ("/etc/ssl/certs", "/etc/pip.conf") if os.path.exists(path)]
+    built = buildah(
+        "bud", "--pull-never", "--quiet", *mounts, "--build-arg", f"PYTHON_IMAGE={image}", "-t", tag, str(ROOT)
+    )
+    if any(word in built.stderr for word in ("NewConnectionError", "Could not find a version", "Temporary failure")):
+        pytest.skip("no package index can be reached while an image is built")
+    assert built.status == 0, built.stderr[-3000:]
+    container = buildah("from", "--pull-never", tag).stdout.strip()
+    try:
+        in_it = f"printf '%s' '{MANIFEST}' > headrace.yaml && headrace compile --target all --quiet && id -u && git --version"
+        done = buildah("run", container, "--", "sh", "-c", f'cd "$(mktemp -d)" && {in_it}')
+        assert done.status == 0, done.stderr
+        assert "argo/demo.yaml: written" in done.stdout
+        assert "\n999\n" in done.stdout
+        assert "git version" in done.stdout
+        assert buildah("run", container, "--", "headrace", "--version").stdout.startswith("headrace ")
+    finally:
+        buildah("rm", container)
+        buildah("rmi", tag)
+
+
+def test_the_packages_are_checked_and_say_where_they_come_from(tmp_path: Path) -> None:
+    for module in ("build", "twine"):
+        if subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, check=False).returncode != 0:
+            pytest.skip(f"{module} is not installed, which makes and checks the packages")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", f"file://{ROOT}", str(clone)], check=True)
+    shutil.copytree(ROOT / ".ci", clone / ".ci", dirs_exist_ok=True)
+    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
+    done = run([str(clone / ".ci" / "package")], cwd=clone, env={"PATH": path}, limit=400)
+    if "Could not find a version" in done.stderr + done.stdout:
+        pytest.skip("no package index can be reached, from which the packages' own tools come")
+    assert done.status == 0, done.stdout + done.stderr
+    files = {file.name: file for file in (clone / "dist").iterdir()}
+    statement = json.loads(files.pop("provenance.json").read_text())
+    assert {name.rpartition(".")[2] for name in files} == {"gz", "whl"}
+    digests = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
+    assert digests == {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    (source,) = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert source["digest"] == {"gitCommit": head}
