@@ -15,6 +15,7 @@ from compiler.credentials import check_source
 from compiler.diagnostics import Sink
 from compiler.frontends.mlreef import codes
 from compiler.frontends.mlreef.modules import legal
+from compiler.frontends.mlreef.results import push_job
 from compiler.ir import (
     NOTHING,
     Artifact,
@@ -103,6 +104,7 @@ class _Generated:
         self.jobs: list[Job] = []
         self.environments: list[Environment] = []
         self.triggers: tuple[Trigger, ...] = (OnManual(),)
+        self.pushed: Span | None = None  # the line that pushes the results
 
     def project(self) -> Project | None:
         for entry in slots(self.root):
@@ -114,6 +116,10 @@ class _Generated:
                 self.sink.report(codes.NO_RUN_LINE, message, self.source.whole())
             return None
         kind, name = self._name()
+        branch = self.variables.get("TARGET_BRANCH", "")
+        if self.pushed is not None and branch and not branch.startswith(("$", "%")):
+            results = push_job(kind, branch, self.jobs, At("script", self.pushed))
+            self.jobs += [results] if results is not None else []
         return Project(
             name=name,
             manifest=self.unit,
@@ -156,6 +162,8 @@ class _Generated:
                 self._run(line)
             elif line.text.startswith("docker build"):
                 self._build(line, body.get("only"))
+            elif line.text.startswith("git push"):
+                self.pushed = line.at
             elif not line.text.startswith(_PLATFORM):
                 message = f"{reader.shown(line.text)} is not taken over"
                 self.sink.report(codes.UNREAD_LINE, message, line.at, help="write it as a job of its own")
@@ -209,6 +217,7 @@ class _Generated:
             return
         words = words[2:] if words[0] == "docker" else words[1:]
         mounts: dict[str, str] = {}
+        written: set[str] = set()
         at = 0
         while at < len(words) and words[at].startswith("-"):
             option, equals, value = words[at].partition("=")
@@ -217,13 +226,16 @@ class _Generated:
                 at += 1
             if option in ("-v", "--volume"):
                 host, _, inside = value.partition(":")
-                mounts[inside.partition(":")[0]] = self._folder(host, line)
+                inside = inside.partition(":")[0]
+                mounts[inside] = self._folder(host, line)
+                if "OUTPUT" in host:
+                    written.add(inside)
             at += 1
         if len(words) - at < 3 or not words[at + 1].startswith("python"):
             self.sink.report(codes.UNREAD_LINE, "this line runs no script in an image", line.at)
             return
         image, python, script, *arguments = words[at:]
-        self._add(line, image, python, script, arguments, mounts)
+        self._add(line, image, python, script, arguments, mounts, written)
 
     def _folder(self, host: str, line: _Line) -> str:
         """A folder of the repository for what a variable mounts; "" for one that is none."""
@@ -236,14 +248,21 @@ class _Generated:
         return "" if found == "." else found
 
     def _add(
-        self, line: _Line, image: str, python: str, script: str, arguments: list[str], mounts: dict[str, str]
+        self,
+        line: _Line,
+        image: str,
+        python: str,
+        script: str,
+        arguments: list[str],
+        mounts: dict[str, str],
+        written: set[str],
     ) -> None:
         origin = At("script", line.at)
         number = len(self.jobs) + 1
         name = legal(script.rpartition("/")[2].removesuffix(".py"))
         if any(job.name == name for job in self.jobs):
             name = f"{name}-{number}"
-        reads, writes = self._data(arguments, mounts)
+        reads, writes = self._data(arguments, mounts, written)
         argv: list[Text] = [(python,), (script if script.startswith("/") else f"{WORK}/{script}",)]
         argv += self._arguments(arguments, mounts, line)
         before = self.jobs[-1].name if self.jobs else None
@@ -262,24 +281,16 @@ class _Generated:
     def _path(self, path: str) -> str:
         return f"{self.folder}/{path}" if self.folder else path
 
-    def _data(self, arguments: list[str], mounts: dict[str, str]) -> tuple[list[str], list[str]]:
-        """Which of the mounted folders are read and which are written: by the argument that names them."""
-        reads: list[str] = []
-        writes: list[str] = []
-        for folder in dict.fromkeys(mounts.values()):
-            inside = next(place for place, held in mounts.items() if held == folder)
+    def _data(self, arguments: list[str], mounts: dict[str, str], written: set[str]) -> tuple[list[str], list[str]]:
+        """Which of the mounted folders are read and which are written: by their variables, else by the arguments."""
+        reads: dict[str, None] = {}
+        writes: dict[str, None] = {}
+        for inside, folder in mounts.items():
             given = [flag for flag, value in pairwise(arguments) if value == inside]
-            if not folder:
-                continue
-            is_output = any("output" in flag.lower() for flag in given) or self._is_output_variable(folder)
-            (writes if is_output else reads).append(folder)
-        return reads, writes
-
-    def _is_output_variable(self, folder: str) -> bool:
-        return any(
-            name.startswith("OUTPUT_MOUNT_POINT") and normpath(value.removeprefix(ROOT)) == folder
-            for name, value in self.variables.items()
-        )
+            if folder:
+                is_output = inside in written or any("output" in flag.lower() for flag in given)
+                (writes if is_output else reads)[folder] = None
+        return [path for path in reads if path not in writes], list(writes)
 
     def _arguments(self, arguments: list[str], mounts: dict[str, str], line: _Line) -> list[Text]:
         """Exact words: folders as the job sees them, credentials left out together with their flag."""

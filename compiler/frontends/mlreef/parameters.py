@@ -34,8 +34,8 @@ class ModuleParameter:
     __slots__ = ("choices", "default", "flag", "help", "line", "name", "nargs", "required", "switch", "type")
 
     def __init__(self, argument: Argument, decorator: Parameter | None) -> None:
-        self.name = argument.spelling.lstrip("-")
-        self.flag = argument.spelling if argument.flags else ""
+        self.name = spelling_of(argument).lstrip("-")
+        self.flag = spelling_of(argument) if argument.flags else ""
         self.type = type_of(argument)
         self.default = default_of(argument)
         self.required = is_required(argument)
@@ -46,11 +46,19 @@ class ModuleParameter:
         self.line = argument.line
 
 
+def spelling_of(argument: Argument) -> str:
+    """The longest option, of a pair that switches on and off the one that switches on."""
+    if argument.action == "BooleanOptionalAction":
+        positive = [flag for flag in argument.flags if not flag.startswith("--no-")]
+        return max(positive, key=len, default=argument.spelling)
+    return argument.spelling
+
+
 def parameters_of(script: Script) -> list[ModuleParameter]:
     """A script's parameters in order: those of its parser, else those of its decorators."""
     decorated = {one.name.lstrip("-"): one for one in script.interface.decorators if isinstance(one, Parameter)}
     arguments = [one for one in script.interface.parameters if one.action not in ("help", "version")]
-    return [ModuleParameter(one, decorated.get(one.spelling.lstrip("-"))) for one in arguments]
+    return [ModuleParameter(one, decorated.get(spelling_of(one).lstrip("-"))) for one in arguments]
 
 
 def type_of(argument: Argument) -> str:

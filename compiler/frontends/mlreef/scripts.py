@@ -6,7 +6,7 @@ Everything is read by the syntax tree; nothing is executed.
 from __future__ import annotations
 
 from compiler import codes as core
-from compiler.diagnostics import WARNING
+from compiler.diagnostics import NOTE, WARNING
 from compiler.frontends.mlreef import codes
 from compiler.source import At, Span
 
@@ -133,9 +133,49 @@ def report(script: Script, sink: Sink) -> None:
         code = _code_of(remark)
         if code is not None:
             place = script.place(remark.line, remark.column)
-            sink.report(code, remark.message, place, severity=WARNING, help=_advice(remark.kind))
+            severity = NOTE if remark.kind == "text-default" else WARNING  # that one comes out right
+            sink.report(code, remark.message, place, severity=severity, help=_advice(remark.kind))
     for argument in script.interface.parameters:
         _report_help_type(script, argument, sink)
+    _report_differences(script, sink)
+
+
+def _report_differences(script: Script, sink: Sink) -> None:
+    """Where a decorator and the parser say another default: MLReef passes the decorator's, a run by hand has the parser's."""
+    from compiler.pyargs import ABSENT, UNKNOWN, Parameter
+
+    for one in script.interface.decorators:
+        argument = script.argument(one.name) if isinstance(one, Parameter) else None
+        if not isinstance(one, Parameter) or argument is None or argument.nargs == 0 or not argument.flags:
+            continue
+        place = script.place(one.line, one.column)
+        default = argument.default
+        if (
+            default not in (ABSENT, UNKNOWN, None)
+            and not _is_same(one.default, default)
+            and argument.type_text != one.type
+        ):
+            message = (
+                f'"{one.name}" is "{one.default}" by its decorator, and {default!r} by the parser, unless it is given'
+            )
+            sink.report(codes.DROPPED, message, place, help="say the same default in both")
+        elif argument.required and not one.required:
+            message = f'"{one.name}" is required by the parser, and not by its decorator'
+            sink.report(codes.DROPPED, message, place, help="say `required=True` in the decorator")
+
+
+def _is_same(said: str, default: object) -> bool:
+    """Whether a decorator's text means the parser's value: `1` and 1.0, `True` and true, `[]` and an empty list."""
+    if isinstance(default, bool):
+        return said.lower() == str(default).lower()
+    if isinstance(default, (int, float)):
+        try:
+            return float(said) == float(default)
+        except ValueError:
+            return False
+    if isinstance(default, tuple):
+        return "".join(said.split()) == "[" + ",".join(str(item) for item in default) + "]"
+    return said == str(default)
 
 
 def _code_of(remark: Remark) -> Code | None:
