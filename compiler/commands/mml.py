@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable
 
+    from compiler.diagnostics import Sink
     from compiler.frontends.mml.planner import Knowledge, Model
 
 DESCRIPTION = """
@@ -22,6 +23,11 @@ headrace mml plan --model 'exp:skin+nested?0' -- mml post pivot.name=skin reuse.
 """
 VERBS = ("plan",)
 USAGE = 2
+ADVICE = {
+    "folds": "say --folds N",
+    "dataset": "say --dataset TASK=DATASET: MML keeps it in code",
+    "models": "say --model PROJECT:TASK for each that reuse.models finds",
+}
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -137,26 +143,42 @@ def _model(text: str) -> Model:
 
 
 def _plan(command: list[str], knowledge: Knowledge) -> int:
-    from compiler.frontends.mml import commandlines, composing, planner
+    from compiler.diagnostics import Sink
+    from compiler.frontends.mml import codes, commandlines, composing, planner
+    from compiler.frontends.mml.runs import KINDS
 
+    sink = Sink()
     try:
         words = commandlines.split(command[0]) if len(command) == 1 else command
     except commandlines.CommandError as error:
-        return _failed([(str(error), error.help)])
+        sink.report(codes.BAD_COMMAND, str(error), help=error.help)
+        return _shown(sink)
     line, errors = commandlines.read(commandlines.arguments_of(words) or words)
+    for failed in errors:
+        code = codes.BAD_COMMAND if failed.word.startswith("-") else codes.BAD_OVERRIDE
+        sink.report(code, str(failed), help=failed.help)
     if errors:
-        return _failed([(str(error), error.help) for error in errors])
+        return _shown(sink)
     try:
         config, choices = composing.compose(composing.built_in(composing.plugins()), line.overrides)
     except composing.ComposeError as error:
-        return _failed([(str(error), error.help)])
+        sink.report(codes.UNKNOWN_OPTION, str(error), help=error.help)
+        return _shown(sink)
     found = planner.plan(config, choices, knowledge)
     for index, step in enumerate(found.steps):
         print(index, step)
-    return _failed([(refusal.message, refusal.help) for refusal in found.refusals])
+    for refusal in found.refusals:
+        advice = ADVICE.get(refusal.kind) or refusal.help
+        sink.report(KINDS.get(refusal.kind, codes.REFUSED), refusal.message, help=advice)
+    return _shown(sink)
 
 
-def _failed(found: list[tuple[str, str | None]]) -> int:
-    for message, advice in found:
-        print(f"error: {message}" + (f"\n  help: {advice}" if advice else ""), file=sys.stderr)
-    return 1 if found else 0
+def _shown(sink: Sink) -> int:
+    """Write what was found behind the schedule; the exit status."""
+    if not sink.diagnostics:
+        return 0
+    from compiler.render.text import render
+
+    sys.stdout.flush()
+    sys.stderr.write(render(sink.diagnostics, False))
+    return 1

@@ -92,7 +92,9 @@ SUPPORT: dict[Feature, Support] = {
     Feature.RETRY_TIMEOUT: Emulated(how="the job ends its command after the timeout and runs it again"),
     Feature.RETRY_EXIT_CODES: Emulated(how="the job looks at its command's exit status"),
     Feature.TIMEOUT: Native(),
-    Feature.RESUME: Emulated(how="a script in the job keeps the checkpoints in the store"),
+    Feature.RESUME: Emulated(
+        how="a script in the job keeps the checkpoints in the store, and a job that is run again goes on from them"
+    ),
     Feature.ALLOW_FAILURE: Native(),
     Feature.APPROVAL: Emulated(how="the job names an environment, whose reviewers are set in the repository"),
     Feature.LOCK: Native(),

@@ -660,7 +660,7 @@ class Graph:
         for one in self.own:
             self.want(one, wanted)
         name = self._free(f"{run.name}-results")
-        metrics = f".mml/metrics/{run.name}.json"
+        metrics = f".mml/metrics/{name.removesuffix('-results')}.json"
         argv: list[Text] = [("python3",), (SCRIPT,), ("collect",), *_options("--take", wanted.tars)]
         argv += [("--metrics",), (metrics,)]
         for key, value in sorted((get(run.config, "remove") or {}).items()):

@@ -320,7 +320,7 @@ class _State:
 
         if self.json is None:
             paths = self.reading.files.glob("**/TASK_*.json")
-            self.json = {path.rpartition("/TASK_")[2].removesuffix(".json"): path for path in paths}
+            self.json = {path.rpartition("/")[2].removeprefix("TASK_").removesuffix(".json"): path for path in paths}
         name = pivot if pivot in self.json else base_of(pivot)
         path = self.json.pop(name, None)
         if path is None:
