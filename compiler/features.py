@@ -89,6 +89,7 @@ class Feature(Enum):
     OBJECTIVES = "objectives as gates"
     BUILD = "image build"
     PUBLISH = "image publish"
+    REGISTRY_IDENTITY = "registry login by an identity"
     DEPLOY = "deploy to Kubernetes"
     GITOPS = "deploy by commit"
     CALL = "call of another pipeline"
@@ -307,6 +308,8 @@ def _of_action(action: ir.Action | None) -> Iterator[Feature]:
         yield Feature.BUILD
         if action.publish is not None:
             yield Feature.PUBLISH
+            if action.publish.identity is not None:
+                yield Feature.REGISTRY_IDENTITY
     elif isinstance(action, ir.Deploy):
         yield Feature.GITOPS if action.platform == "gitops" else Feature.DEPLOY
     elif isinstance(action, ir.Call):

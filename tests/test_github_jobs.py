@@ -13,6 +13,8 @@ from compiler.ir import (
     Amounts,
     Approval,
     Artifact,
+    Build,
+    BuildImage,
     Cache,
     ChangedFiles,
     Compare,
@@ -27,6 +29,7 @@ from compiler.ir import (
     Matrix,
     OnPush,
     Permission,
+    Publish,
     Ref,
     Resources,
     Retry,
@@ -400,6 +403,20 @@ def test_stores() -> None:
         stores=(Store(name="disk", kind="pvc", mount="/data"),),
     )
     assert "HR4206" in found(disk)
+
+
+@pytest.mark.parametrize(("provider", "codes"), [("aws", []), ("gcp", []), ("azure", ["HR4203"])])
+def test_a_registry_by_an_identity(provider: Any, codes: list[str]) -> None:
+    settings = (("role", "r"), ("region", "x")) if provider == "aws" else ()
+    pusher = Identity(name="p", provider=provider, settings=settings)
+    publish = Publish(registry="registry.example.com", identity="p")
+    made = project(job("a", action=BuildImage(build=Build(), publish=publish)), identities=(pusher,))
+    assert found(made) == codes
+    if codes:
+        return
+    logins = [one for one in jobs_of(made)["a"]["steps"] if "login-action" in one.get("uses", "")]
+    assert all("if" in one for one in logins)
+    assert not any("REGISTRY_PASSWORD" in str(one) for one in logins)
 
 
 def test_git_lfs_is_there_before_the_checkout() -> None:

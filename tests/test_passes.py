@@ -1027,11 +1027,6 @@ jobs: {d: {deploy: {platform: apply, documents: [k.yaml], image: %s}}}
     assert found.codes("error") == ["unknown-environment"]
 
 
-def test_a_registry_is_not_reached_by_an_identity(lowered: Bench) -> None:
-    found = lowered("identities: {i: {aws: {role: r}}}\njobs: {a: {build: {publish: {identity: i}}}}")
-    assert found.codes() == ["unsupported"]
-
-
 @pytest.mark.parametrize(
     ("dataset", "version", "codes"),
     [

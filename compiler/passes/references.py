@@ -146,10 +146,6 @@ def _check_publish(publish: Publish | None, names: _Names, context: Context) -> 
     if publish is None or publish.identity is None:
         return
     _check_identity(publish.identity, publish.origin, names, context)
-    if publish.identity in names.identities:
-        message = "headrace does not log in to a registry by an identity yet"
-        advice = "leave `identity` out: the target's own registry needs none, and its notes say where another one's login goes"
-        context.sink.report(codes.UNSUPPORTED, message, publish.origin, field="identity", help=advice)
 
 
 def _check_uses(uses: Iterable[SecretUse], at: Origin | None, names: _Names, context: Context) -> None:

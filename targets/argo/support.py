@@ -125,6 +125,10 @@ SUPPORT: dict[Feature, Support] = {
     Feature.PUBLISH: Emulated(
         how="BuildKit pushes with the login of a Kubernetes secret of type kubernetes.io/dockerconfigjson"
     ),
+    Feature.REGISTRY_IDENTITY: Unsupported(
+        why="BuildKit's image has no client for a cloud's login; leave `identity` out, and keep the registry's login in the "
+        "Kubernetes secret of targets.argo.registry_credentials"
+    ),
     Feature.DEPLOY: Emulated(
         how="kubectl in a pod applies the documents and waits for the rollout; the pod's service account must be allowed to"
     ),

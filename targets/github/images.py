@@ -174,6 +174,8 @@ def _login(workflow: Workflow, job: Job) -> list[Step]:
         before = access.identity(workflow, job)
         options = {"registry": host.split("/")[0]}
     else:
+        if identity is not None:
+            access.identity(workflow, job)  # which says that it can't be taken on
         _note_login(workflow, host)
         options = {"registry": host.split("/")[0], **_login_secrets()}
     login: Step = {"uses": use("docker/login-action"), "with": options}
@@ -270,9 +272,13 @@ def built_credentials(workflow: Workflow, image: Text | None) -> dict[str, str]:
     built = built_in(image)
     if built is None:
         return {}
-    if in_own_registry(workflow, built):
-        return {"username": expressions.hole("github.actor"), "password": expressions.hole("secrets.GITHUB_TOKEN")}
-    return _login_secrets()
+    if not in_own_registry(workflow, built):
+        builder = workflow.builders.get(built)
+        action = workflow.by_name[builder].action if builder is not None else None
+        if isinstance(action, BuildImage):
+            _note_login(workflow, registry(workflow, action))
+        return _login_secrets()
+    return {"username": expressions.hole("github.actor"), "password": expressions.hole("secrets.GITHUB_TOKEN")}
 
 
 def pull_credentials(workflow: Workflow, job: Job, environment: Environment) -> dict[str, str]:

@@ -103,6 +103,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.OBJECTIVES: Emulated(how="a step after the outputs are uploaded judges them"),
     Feature.BUILD: Native(),
     Feature.PUBLISH: Native(),
+    Feature.REGISTRY_IDENTITY: Native(),
     Feature.DEPLOY: Native(),
     Feature.GITOPS: Native(),
     Feature.CALL: Native(),

@@ -103,6 +103,10 @@ OTHERWISE: dict[Feature, Support] = {
     Feature.OBJECTIVES: Emulated(how="a script that travels with the job judges them after its command"),
     Feature.BUILD: Emulated(how="a job runs rootless BuildKit; change requests build without pushing"),
     Feature.PUBLISH: Emulated(how="BuildKit pushes into the project's registry, with the provenance and a build cache"),
+    Feature.REGISTRY_IDENTITY: Unsupported(
+        why="BuildKit's image has no client for a cloud's login; leave `identity` out, and keep the registry's login in the "
+        "project's variable DOCKER_AUTH_CONFIG"
+    ),
     Feature.DEPLOY: Emulated(
         how="a job of the deployment environment applies the documents with kubectl and waits for the rollout; "
         "targets.gitlab.deploy_image names an image with the cluster's version"

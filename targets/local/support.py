@@ -85,6 +85,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.OBJECTIVES: Native(),
     Feature.BUILD: Emulated(how="through podman, docker or buildah where one works, else an error, or --skip-builds"),
     Feature.PUBLISH: Emulated(how="images stay on this machine"),
+    Feature.REGISTRY_IDENTITY: Emulated(how="images stay on this machine"),
     Feature.DEPLOY: Emulated(how="the documents are written beside the run's record, and not applied"),
     Feature.GITOPS: Emulated(how="the documents are written beside the run's record, and not committed"),
     Feature.CALL: Native(),
