@@ -376,7 +376,7 @@ def _left_out(text: str, file: OutputFile, output: Repository) -> list[str]:
     if not is_ours(text):
         return []
     own = manifests_of(file.text)
-    return [one for one in manifests_of(text) if one not in own and output.is_file(one)]
+    return [one for one in manifests_of(text) if one not in own and output.exists(one)]
 
 
 def _reason(error: BaseException) -> str:

@@ -21,15 +21,16 @@ MATCH = {
     "native": ("headrace.yaml", "headrace.yml", "a/b/headrace.yaml", "gpu.headrace.yaml", "a/nightly.headrace.yml"),
     "ame": ("ame.yaml", "ame.yml", "projects/churn/ame.yaml", "train.ame.yml"),
     "mlreef": ("mlreef.yaml", "mlreef.yml", ".mlreef.yml", "modules/resize/mlreef.yaml", "resize.mlreef.yaml"),
-    "mml": ("mml.yaml", "mml.yml", "experiments/pp.mml", "a/fold.mml.yaml"),
+    "mml": ("mml.yaml", "mml.yml", "mml.txt", "a/experiment.mml", "experiments/pp.mml", "a/fold.mml.yaml"),
     "mlspec": ("pipelines/pipeline.yml", "model_packaging/model_serving.yaml", "metadata_file/metadata.yaml",
                "mlspec.yaml", "pipeline.yml", "model_packaging.yaml", "metadata.yaml", "a/churn.mlspec.yml", "experiment_tracking/experiment_example.yml"),
-    "unip": ("unip.yaml", "unip/boxes.yaml", "module/unip/api/predict.yml", "churn.unip.yaml"),
+    "unip": ("unip.yaml", "unip/boxes.yaml", "module/unip/api/predict.yml", "churn.unip.yaml", "a/ml-component.yaml",
+             "apicomponent.yml", "10-databox-in.yaml"),
 }  # fmt: skip
 NO_MATCH = (
     "headrace.yaml.bak", "headrace.json", "headrace.yaml/notes.md", "myheadrace.yaml", "headrace-notes.yaml",
     "name.yaml", "ame.yaml.orig", "frame.yaml", "a/same.yml", "ame.json", "ameyaml",
-    "mlreef.py", "mlreef.yaml.j2", "mmlx.yaml", "mml.py", "mlspec.md", "unip.md", "unip", "a/unip.go",
+    "mlreef.py", "mlreef.yaml.j2", "mmlx.yaml", "mml.py", "a.mml.txt", "unmml.yaml", "mlspec.md", "unip.md", "unip", "a/unip.go",
     "docker-compose.yml", ".gitlab-ci.yml", ".github/workflows/headrace.yml.txt", "argo/churn.yaml",
     "train.py", "README.md", "docs/ame.yaml.md", "values.yaml", "azure-pipelines.yml", "models.py",
 )  # fmt: skip

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from compiler.commands.workspace import Workspace
+    from compiler.driver import Unit
     from compiler.ir import Project
     from compiler.repository import Repository
 
@@ -66,13 +67,14 @@ def run(arguments: Namespace) -> int:
 class Checked:
     """What a check found, and lines that say what is fine. `manifests` are those that it read."""
 
-    __slots__ = ("lines", "manifests", "repository", "sink")
+    __slots__ = ("lines", "manifests", "repository", "sink", "units")
 
     def __init__(self) -> None:
         self.sink = Sink()
         self.repository: Repository | None = None
         self.lines: list[str] = []
         self.manifests: set[str] = set()
+        self.units: list[Unit] = []
 
     def add(self, workspace: Workspace, arguments: Namespace) -> None:
         """Check a workspace; what is wrong elsewhere has no part in that."""
@@ -83,11 +85,21 @@ class Checked:
                 _check_targets(arguments, workspace, read, lowered, sink)
         self.sink.take(sink)
         self.repository = self.repository or workspace.repository
-        self.manifests.update(unit.path for unit in workspace.units)
+        self.units += workspace.units
         self.manifests.update(project.manifest for project in read)
         self.lines += [_fine(project) for project in lowered]
         self.lines += [f"{unit.path}: fine, it has no jobs" for unit in workspace.units if not read]
         self.lines += [line for project in read for line in _overlays(project)]
+
+    def covers(self, unit: Unit) -> bool:
+        """Whether a manifest has been checked: by itself, or as part of a folder that one dialect reads as a whole."""
+        if unit.path in self.manifests:
+            return True
+        return any(
+            unit.path == one.path
+            or (unit.front_end is one.front_end and (one.path == "." or unit.path.startswith(one.path + "/")))
+            for one in self.units
+        )
 
 
 def check(arguments: Namespace) -> Checked:
@@ -113,7 +125,7 @@ def _check_changed(arguments: Namespace, checked: Checked) -> None:
         checked.sink.take(sink)
     for path in arguments.path:
         alone = open_workspace(path, Sink())
-        if alone is not None and not any(unit.path in checked.manifests for unit in alone.units):
+        if alone is not None and not any(checked.covers(unit) for unit in alone.units):
             checked.add(alone, arguments)
 
 

@@ -87,7 +87,9 @@ def _search(repository: Repository, folder: str, upwards: bool, together: bool, 
         every = driver.find_below(repository, "", known)
         if {unit.path for unit in units} <= {unit.path for unit in every}:
             units = every
-    units = units or driver.find_below(repository, at, known)
+    if not any(repository.is_file(unit.path) for unit in units):  # none, or folders that one dialect reads as a whole
+        below = driver.find_below(repository, at, known)
+        units = [*units, *(unit for unit in below if not units or repository.is_file(unit.path))]
     if units:
         return Workspace(repository, units)
     where = f'"{folder}"' if folder else "this folder"
