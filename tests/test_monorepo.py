@@ -189,3 +189,18 @@ def test_files_of_a_target_that_was_not_asked_for_are_not_stale(root: Path) -> N
     assert main(["compile", "--target", "all"]) == 0
     for target in ("gitlab", "github", "argo"):
         assert main(["compile", "--target", target, "--check"]) == 0
+
+
+def test_manifests_of_different_dialects(root: Path) -> None:
+    put("team/headrace.yaml", "team")
+    ame = "projectid: sr\ntasks:\n  train:\n    executor: !custom\n      pythonVersion: 3.11\n      command: python train.py\n"
+    Path("ml").mkdir()
+    Path("ml/ame.yaml").write_text(ame)
+    Path("experiments").mkdir()
+    Path("experiments/experiment.mml").write_text("mml info\n")
+    assert main(["compile", "--target", "gitlab", "--target", "github"]) == 0
+    header = Path(".gitlab-ci.yml").read_text().split("\n")[0]
+    assert " from experiments/experiment.mml, ml/ame.yaml, team/headrace.yaml. " in header
+    children = {path.read_text().split(" from ")[1].split(". ")[0] for path in Path(".gitlab/headrace").iterdir()}
+    assert children == {"experiments/experiment.mml", "ml/ame.yaml", "team/headrace.yaml"}
+    assert main(["compile", "--target", "gitlab", "--target", "github", "--check"]) == 0
