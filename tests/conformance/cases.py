@@ -34,7 +34,9 @@ class Case:
         self.dialect = folder.parent.name
         self.name = folder.name if self.dialect == "native" else f"{self.dialect}-{folder.name}"
         self.root = folder / "repository" if (folder / "repository").is_dir() else folder
-        (self.manifest,) = unit_of(self.dialect, self.root)
+        said = folder / "unit"  # of a dialect whose files are not found by themselves
+        found = said.read_text(encoding="utf-8").split() if said.exists() else unit_of(self.dialect, self.root)
+        (self.manifest,) = found
 
     def __repr__(self) -> str:
         return self.name

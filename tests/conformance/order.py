@@ -13,7 +13,8 @@ from compiler.matrix import legs, matching
 from targets import commands
 from tests.conformance.readback import Emitted, Key, Leg, Readback, closure
 
-_PIPELINE = re.compile(r"pipelines\.[^.]+")
+# Where a manifest says a whole pipeline: natively under its name, in MLSpec as what watches a model.
+_PIPELINE = re.compile(r"pipelines\.[^.]+|lifecycle\.monitoring")
 
 
 class Unit(NamedTuple):

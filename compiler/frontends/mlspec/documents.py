@@ -212,7 +212,7 @@ def check_objectives(document: View, sink: Sink) -> None:
     from compiler.frontends.mlspec.gates import read_objectives
 
     found = document.get("objectives")
-    if found is not None and not read_objectives(found, sink):
+    if found is not None and not read_objectives(found, sink) and not found.each():
         sink.report(core.EMPTY_VALUE, "there is no objective", found.key_span())
 
 

@@ -6,6 +6,7 @@ from compiler.diagnostics import Label, Sink
 from compiler.frontends.mlspec import codes
 from compiler.frontends.mlspec.kinds import SECTIONS, is_combined, is_head, kind_of
 from compiler.frontends.mlspec.objects import check_unique
+from compiler.frontends.mlspec.view import SPELLINGS
 from compiler.yamltree import Mapping, Sequence
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from compiler.frontends.mlspec.view import View
 
 LISTS = ("data_stores", "container_stores", "data_store_file_paths", "process")
+_MEANT = {spelling: key for key, spellings in SPELLINGS.items() for spelling in spellings}
 _ONCE = (*SECTIONS, "data", "objectives", "lifecycle")
 
 
@@ -81,7 +83,7 @@ def _place(view: View) -> Any:
 def comparable(view: View) -> Any:
     """A value as data that compares by meaning: doubled slashes of a path count once."""
     if isinstance(view.slot.value, Mapping):
-        return {key: comparable(value) for key, value in view.entries()}
+        return {_MEANT.get(key, key): comparable(value) for key, value in view.entries()}
     if isinstance(view.slot.value, Sequence):
         return [comparable(item) for item in view.each()]
     text = view.value

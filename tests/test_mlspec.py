@@ -1,0 +1,264 @@
+"""MLSpec's documents: their kinds, their rules, and what is expected of upstream's own examples."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from compiler import cli
+from compiler.frontends import mlspec
+from compiler.frontends.mlspec.kinds import KINDS, kind_of
+from compiler.frontends.mlspec.secrets import is_placeholder, secret_name
+from compiler.frontends.mlspec.shape import definitions
+from tests.mlspec import CORPUS, MODEL, ROOT, STEP, STORES, TRAIN, in_corpus, read, write
+
+SCHEMA = json.loads((ROOT / "schemas" / "mlspec.json").read_text(encoding="utf-8"))
+DATASET = "id: '1'\nname: posts\nlocation: posts.csv\nstate: active\nversion: 1.0.1\n"
+
+# ------------------------------------------------------------------------------------------------------------ upstream
+
+# Each of upstream's files that makes no job, or is no YAML, with all that is found: LINE:COLUMN CODE.
+EXAMPLES = {
+    "data/dataset.yml": [],
+    "logging_proto/inferenceLog.yml": [],
+    "monitoring_proto/inferenceRequest.yml": [],
+    "model_packaging/model_example.yml": [],
+    "experiment_tracking/experiment_example.yml": ["5:7 HR2402", "15:1 HR2406", "25:10 HR3418"],
+    "metadata_file/metadata.yaml": ["2:3 HR1004"],
+    "model_packaging/model_packaging.yaml": ["247:20 HR2401"],
+    "model_packaging/model_training.yaml": ["128:25 HR2401"],
+    "model_packaging/model_serving.yaml": ["70:20 HR2401"],
+    "model_packaging/model_scoring.yaml": ["63:20 HR2401"],
+    "model_packaging/model_onnx_conversion.yaml": ["57:20 HR2401"],
+}
+
+
+@in_corpus
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_upstreams_examples_yield_what_is_expected(path: str) -> None:
+    assert read(CORPUS, path).told == EXAMPLES[path]
+
+
+@in_corpus
+def test_upstreams_pipeline_compiles_with_its_faults_said(tmp_path: Path) -> None:
+    shutil.copy(CORPUS / "pipelines" / "pipeline.yml", tmp_path)
+    write(tmp_path, data_in_Posts__xml__zip="")
+    found = read(tmp_path, "pipeline.yml")
+    assert found.told == ["3:6 HR3404", "20:5 HR2406", "21:13 HR3402", "26:18 HR3405"]
+    assert list(found.jobs) == ["preprocess", "train", "validate"]
+    assert [need.job for need in found.jobs["validate"].needs] == ["train"]
+
+
+@in_corpus
+def test_check_fix_repairs_the_indentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four lines (in one file two) lose three blanks; nothing else of the file changes but a misspelling."""
+    for name in ("packaging", "training", "serving", "scoring", "onnx_conversion"):
+        source = CORPUS / "model_packaging" / f"model_{name}.yaml"
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+        monkeypatch.chdir(tmp_path)
+        cli.main(["check", "--fix", "--target", "none", source.name])
+        old, new = source.read_text().splitlines(), (tmp_path / source.name).read_text().splitlines()
+        changed = [(before, after) for before, after in zip(old, new, strict=True) if before != after]
+        assert all(before.replace("   ", "", 1) == after or "training_data_url" in before for before, after in changed)
+        assert yaml.safe_load((tmp_path / source.name).read_text())
+
+
+@in_corpus
+def test_the_repaired_model_yields_what_is_expected(tmp_path: Path) -> None:
+    text = (CORPUS / "model_packaging" / "model_packaging.yaml").read_text(encoding="utf-8")
+    lines = [
+        line[3:] if line.startswith("       ") and "_file" in line.split(":")[0] else line for line in text.split("\n")
+    ]
+    (tmp_path / "model.yaml").write_text("\n".join(lines), encoding="utf-8")
+    found = read(tmp_path, "model.yaml")
+    # M02, M22, M18, M23 twice, M17, M14
+    expected = ["HR2402", "HR3411", "HR2405", "HR3412", "HR3412", "HR3409", "HR3408"]
+    assert found.codes == expected
+    (dangling,) = (one for one in found.found if one.code.number == "HR3409")
+    assert dangling.span is not None
+    assert dangling.span.text == "festure_schema_datastore"
+
+
+@in_corpus
+def test_every_example_is_recognised_and_no_other_dialects(tmp_path: Path) -> None:
+    for path in CORPUS.rglob("*.y*ml"):
+        assert mlspec.sniff(path.name, path.read_text(encoding="utf-8")[:4096]), path
+    others = [path for path in CORPUS.parent.rglob("*.y*ml") if not path.is_relative_to(CORPUS)]
+    assert others
+    for path in others:
+        head = path.read_text(encoding="utf-8", errors="replace")[:4096]
+        assert not mlspec.sniff(path.name, head), path
+
+
+# -------------------------------------------------------------------------------------------------------------- schemas
+
+
+def test_the_schema_is_one_and_has_every_kind() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert [one["$ref"] for one in SCHEMA["anyOf"]] == [f"#/$defs/{kind}" for kind in KINDS]
+    assert set(KINDS) <= set(definitions())
+
+
+def test_schema_and_reader_agree_on_the_fixtures() -> None:
+    """What the reader takes without a fault of shape, the schema takes, and the other way round."""
+    seen = 0
+    for path in sorted((ROOT / "fixtures").rglob("*.y*ml")):
+        if "mlspec" not in path.relative_to(ROOT).as_posix() or "expected" in path.parts:
+            continue
+        try:
+            data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CBaseLoader)
+        except yaml.YAMLError:
+            continue
+        kind = kind_of(data, data.get("kind", ""))
+        if kind is None or path.name == "headrace.yaml":
+            continue
+        seen += 1
+        shape = {"HR2002", "HR2003", "HR2013", "HR2403", "HR2409"}
+        faults = [
+            one
+            for one in read(path.parent, path.name).found
+            if one.code.number in shape and "semantic" not in one.message
+        ]
+        valid = Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]}).is_valid(_typed(path))
+        assert valid == (not [one for one in faults if one.span and one.span.source.name == path.name]), (path, faults)
+    assert seen > 30
+
+
+def _typed(path: Path) -> object:
+    """By YAML 1.2's core schema, as the reader has it: no dates."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.yaml_implicit_resolvers = {
+        key: [pair for pair in pairs if "timestamp" not in pair[0]]
+        for key, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["schema", "mlspec"]) == 0
+    assert json.loads(capsys.readouterr().out) == SCHEMA
+
+
+# ---------------------------------------------------------------------------------------------------------- other documents
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("name: a\nsteps: {}\npipeline: []\n", "pipeline"),
+        ("DataStore: a\nRelativePath: b\n", "datapath"),
+        ("name: s\ntype: sql\nconnection_string: xxx\n", "datastore"),
+        ("id: '1'\nname: a\ncreated_by: '2'\ndata_path: {DataStore: a, RelativePath: b}\n", "artifact"),
+        ("name: m\nversions: []\n", "module"),
+        ("module: m\nversion: 1.0.0\n", "moduleVersion"),
+        ("id: '1'\nparent_run_id: '2'\n", "run"),
+        ("name: a\nframework: {name: onnx}\n", "packaging"),
+        ("train: {}\n", "packaging"),
+        ("data: {source_id: x}\n", "packaging"),
+        ("objectives: [accuracy >= 0.9]\n", "objectives"),
+        ("kind: run\nid: '1'\n", "run"),
+        ("hello: world\n", None),
+        ("kind: nonsense\nid: '1'\n", None),
+    ],
+)
+def test_a_kind_is_told_by_the_keys(text: str, kind: str | None) -> None:
+    data = yaml.safe_load(text)
+    assert kind_of(data, data.get("kind", "")) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (DATASET, []),
+        (DATASET.replace("active", "ACTIVE"), []),
+        (DATASET + "description: " + "x" * 40_000 + "\n", ["HR2403"]),
+        (DATASET.replace("'1'", "'" + "1" * 41 + "'"), ["HR2403"]),
+        (DATASET.replace("id: '1'\n", ""), ["HR2003"]),
+        (DATASET.replace("active", "deprecated") + "isVisible: true\n", ["HR3414"]),
+        (DATASET + "versionedOn: yesterday\n", ["HR2409"]),
+        (DATASET + "tags: [{key: a, value: 1}, {key: a, value: 2}]\n", ["HR3424"]),
+        (DATASET + "mlSpecVersion: 1.0\n", ["HR2407"]),
+        (DATASET + "colour: red\n", ["HR2404"]),
+        (DATASET + "isReadOnly: maybe\n", ["HR2002"]),
+        ("DataStore: a\n", ["HR2003"]),
+        ("DataStore: a\nTable: t\nQuery: q\n", ["HR2012"]),
+        ("name: s\ntype: sql\nconnection_string: Server=x;Password=hunter2\n", ["HR3413"]),
+        ("name: s\ntype: sql\nconnection_string: ${CONNECTION}\n", []),
+        ("id: '1'\nname: a\ndata_path: {DataStore: a, RelativePath: b}\n", ["HR2003"]),
+        ("id: '1'\nparent_run_id: '1'\n", ["HR3414"]),
+        ("id: '1'\nchild_run_ids: []\nmetrics: {key: a, value: '1', value_type: scalar}\n", ["HR2406", "HR3418"]),
+        ("id: '1'\nchild_run_ids: []\nmetrics: [{key: a, value: 1, value_type: array}]\n", ["HR3417"]),
+        ("id: '1'\nchild_run_ids: []\nartifacts: [{name: A}, {name: a}]\n", ["HR3424"]),
+        ("name: m\nversions: [{version: 1.0}, {version: '1.0'}]\n", ["HR3424"]),
+        ("objectives: [accuracy > = 0.9]\n", ["HR2010"]),
+        ("objectives: []\n", ["HR2013"]),
+        ("framework: [{name: tensorflow}, {version: 1.12.0}]\nmodel: [{name: a}]\n", []),
+        ("framework: {version: 1}\nmodel: {name: a}\n", ["HR2003"]),
+        ("specVersion: 0.0.1\nruntimeArtifacts: {a: 'http://x'}\n", ["HR2003"]),
+        ("requestInfo: [requestId, requestId]\n", ["HR3424"]),
+        ("- a\n", ["HR2002"]),
+        ("", ["HR1013"]),
+        ("a: b: c\n", ["HR1003"]),
+        ("name: a\n---\nname: b\n", ["HR2408", "HR1012"]),
+    ],
+)
+def test_a_document_is_held_against_its_rules(text: str, codes: list[str], tmp_path: Path) -> None:
+    assert read(write(tmp_path, document__yaml=text), "document.yaml").codes == codes
+
+
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_the_indentation_fault_is_found_in_any_list(quote: str, tmp_path: Path) -> None:
+    text = f"{MODEL}process:\n  - name: {quote}training_pre_process{quote}\n      params: {{a: 1}}\n      command: x\n"
+    text += "data_stores:\n- name: a\n     type: s3\n"
+    found = read(write(tmp_path, model__yaml=text), "model.yaml")
+    expected = ["HR2401", "HR2401"] if not quote else ["HR1003"]
+    assert found.codes == expected
+
+
+def test_a_fault_that_dedenting_does_not_mend_is_yamls_own(tmp_path: Path) -> None:
+    text = "process:\n  - name: a\n      b: c: d\n"
+    assert read(write(tmp_path, model__yaml=text), "model.yaml").codes == ["HR1003"]
+
+
+@pytest.mark.parametrize("value", ["", "xxxx", "XX", "****", "${KEY}", "$KEY", "<secret>"])
+def test_placeholders_are_taken(value: str) -> None:
+    assert is_placeholder(value)
+
+
+@pytest.mark.parametrize("value", ["AKIA123", "xxxxa", "${a b}", "$", "${}", "<a"])
+def test_literals_are_none(value: str) -> None:
+    assert not is_placeholder(value)
+
+
+def test_secrets_are_named_by_the_rule() -> None:
+    assert secret_name("age store-1", "access_key_id") == "MLSPEC_AGE_STORE_1_ACCESS_KEY_ID"
+
+
+def test_a_literal_credential_is_an_error_that_is_not_quoted(tmp_path: Path) -> None:
+    text = MODEL + TRAIN + STORES.replace("secret_access_key: xxxx", "secret_access_key: k3yOfMine")
+    found = read(write(tmp_path, model__yaml=text), "model.yaml")
+    assert found.codes == ["HR3413"]
+    assert "k3yOfMine" not in found.found[0].message
+
+
+def test_no_input_ends_in_a_traceback(tmp_path: Path) -> None:
+    """Every value of a full model and a pipeline, replaced by values of other kinds."""
+    pipeline = f"name: a\ndata: [d]\nsteps:\n  one: {{{STEP}cmd: x, deps: [a], outs: [b], parameters: {{p: 1}}}}\npipeline: [one]\n"
+    score = "score: {scorable: true, model_features_schema_source: {scorable_model: {url: x}}}\n"
+    for text in (MODEL + TRAIN + STORES + score, pipeline):
+        lines = text.split("\n")
+        for at, line in enumerate(lines):
+            key, colon, _ = line.partition(":")
+            if not colon:
+                continue
+            for value in ("", " 5", " [1, {a: b}]", " {x: [y]}", " !tag z", " *nothing", " 'q'"):
+                changed = [*lines[:at], key + ":" + value, *lines[at + 1 :]]
+                read(write(tmp_path, any__yaml="\n".join(changed)), "any.yaml")
