@@ -33,6 +33,9 @@ def choose(job: Job, settings: Settings, sink: Sink) -> Runner | None:
     fits, which is reported with what each entry lacks.
     """
     runners = settings.runners
+    forced = job.resources.runner if job.resources is not None else None
+    if forced is not None:
+        return _forced(job, forced, runners, sink)
     if not runners:
         if accelerator(job) is not None:
             sink.report(
@@ -42,9 +45,6 @@ def choose(job: Job, settings: Settings, sink: Sink) -> Runner | None:
                 help=f"list your runners under targets.{settings.target}.runners",
             )
         return None
-    forced = job.resources.runner if job.resources is not None else None
-    if forced is not None:
-        return _forced(job, forced, runners, sink)
     lacks = [lack(job, runner) for runner in runners]
     fitting = [runner for runner, missing in zip(runners, lacks, strict=True) if not missing]
     if fitting:

@@ -58,7 +58,8 @@ def pod(scope: Scope, job: Job) -> Pod:
 
 
 def _machine(scope: Scope, job: Job, made: Pod) -> None:
-    runner = scope.runners.choose(job) if scope.settings.runners else None
+    forced = job.resources.runner if job.resources is not None else None
+    runner = scope.runners.choose(job) if scope.settings.runners or forced is not None else None
     if job.platform is not None:
         system, _, architecture = job.platform.partition("/")
         made.selector["kubernetes.io/os"] = system

@@ -239,7 +239,8 @@ def _installer_cache(environment: Environment) -> dict[str, Any] | None:
 
 
 def _runner(job: Job, file: File) -> Runner | None:
-    if not file.settings.runners and (job.resources is None or job.resources.accelerator is None):
+    asked = job.resources
+    if not file.settings.runners and (asked is None or (asked.accelerator is None and asked.runner is None)):
         if job.platform not in (None, runners.DEFAULT_PLATFORM):
             file.sink.report(
                 core.NO_RUNNER,

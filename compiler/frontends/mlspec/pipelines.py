@@ -314,6 +314,7 @@ class _Reading:
             if len(sources) != 1 or not sources[0].is_text:
                 message = f'the input "{name}" of "{step.name}" is connected to {len(sources)} sources, one is right'
                 self.sink.report(codes.PORT, message, value.at)
+                step.ports[name] = ""
                 continue
             found = self._source(sources[0], ports, outputs)
             if found is not None:
