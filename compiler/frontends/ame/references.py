@@ -30,7 +30,7 @@ FIELDS = {  # field: its key
     "steps": "pipeline",
 }
 LOST = ("resources", "env", "secrets")  # AME takes these from the task, even where it does not say them
-MOST_LAYERS = 1000  # tasks and templates that one task may take over from
+MOST_LAYERS = 100  # tasks and templates that one task may take over from
 RESOLVED = ("training", "validation")  # the places of a reference that AME resolves
 
 

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.frontends.ame.lowering import Lowering
 
-MOST_STEPS = 2000  # jobs that the pipelines of one project may become
+MOST_STEPS = 500  # jobs that the pipelines of one project may become
 DEEPEST = 50  # pipelines in one another
 
 
