@@ -35,16 +35,15 @@ def carried(text: str, source: Source, before: Project, after: Project) -> str:
     if not found and not tail:
         return text
     lines = text.split("\n")
-    places = _places(source.name, before, after)
+    places = _Places(_places(source.name, before, after), source.text)
     above: dict[int, list[str]] = {}
     behind: dict[int, str] = {}
-    known = sorted(places)
     first = _first_line(source.text)
     for comment in found:
-        at = _nearest(places, known, comment.line)
+        at = places.of(comment.line)
         if at is None or (comment.own and comment.line <= first):
             above.setdefault(1, []).append(comment.text)
-        elif comment.own or places.get(comment.line) is None or at in behind or not _fits(lines[at - 1], comment.text):
+        elif comment.own or comment.line not in places.places or at in behind or not _fits(lines[at - 1], comment.text):
             above.setdefault(at, []).append(comment.text)
         else:
             behind[at] = comment.text
@@ -76,10 +75,36 @@ def _first_line(text: str) -> int:
     return 0
 
 
-def _nearest(places: dict[int, int], known: list[int], line: int) -> int | None:
-    """The new line of the node that stands on a line, else of the last one before it. `known` are the lines in order."""
-    at = bisect_right(known, line)
-    return places[known[at - 1]] if at else None
+class _Places:
+    """Where the things of a text stand now, by the lines on which they stood."""
+
+    def __init__(self, places: dict[int, int], text: str) -> None:
+        self.places = places
+        self.known = sorted(places)
+        self.lines = text.split("\n")
+
+    def of(self, line: int) -> int | None:
+        """The new line of the thing on a line, else of the first thing within it, else of the last one before it."""
+        if line in self.places:
+            return self.places[line]
+        within = self._first_within(line)
+        if within is not None:
+            return self.places[within]
+        at = bisect_right(self.known, line)
+        return self.places[self.known[at - 1]] if at else None
+
+    def _first_within(self, line: int) -> int | None:
+        at = bisect_right(self.known, line)
+        if at == len(self.known):
+            return None
+        following = self.known[at]
+        indent = _indent(self.lines[line - 1])
+        between = (one for one in self.lines[line:following] if one.strip() and not one.lstrip().startswith("#"))
+        return following if all(_indent(one) > indent for one in between) else None
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _places(name: str, before: Project, after: Project) -> dict[int, int]:

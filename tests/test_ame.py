@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler import driver
+from compiler import cli, driver
 from compiler.diagnostics import Diagnostic, Sink
 from compiler.frontends import ame
 from compiler.ir import (
@@ -501,3 +501,20 @@ def test_a_project_of_templates_has_nothing_to_run(tmp_path: Path) -> None:
     read = Read(tmp_path, "name: shared\n" + TEMPLATE)
     assert read.maybe is None
     assert [one.code.number for one in read.found] == ["HR3105"]
+
+
+# ------------------------------------------------------------------------------------------------------- documentation
+
+
+def test_the_documentation_shows_what_comes_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "ame.md").read_text(encoding="utf-8")
+    before, findings, after = (block.split("\n", 1)[1] for block in text.split("```")[1::2])
+    (tmp_path / "ame.yaml").write_text(before, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["check", "ame.yaml", "--target", "none", "--color", "never"]) == 0
+    shown = [part for part in capsys.readouterr().out.split("\n\n") if "warning[" in part]
+    assert "\n\n".join(shown).strip() == findings.strip()
+    assert cli.main(["convert", "ame.yaml"]) == 0
+    assert capsys.readouterr().out == after

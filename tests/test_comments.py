@@ -66,6 +66,16 @@ def test_a_native_manifest_keeps_its_own(tmp_path: Path, capsys: pytest.CaptureF
     assert before(lines, "b:") == "# second"
 
 
+def test_a_comment_of_what_is_gone_stands_at_what_came_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        "name: churn\ntasks:\n  - name: train\n    fromTemplate: {name: large}\n    executor: !mlflow\n"
+        "templates:\n  # our machines\n  - name: large\n    resources: {cpu: 2}\n"
+    )
+    assert before(converted(text, tmp_path, capsys), "resources:") == "# our machines"
+
+
 def test_comments_alone_change_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = converted(AME, tmp_path, capsys)
     (tmp_path / "headrace.yaml").write_text("\n".join(plain), encoding="utf-8")
