@@ -257,6 +257,22 @@ def test_paths_and_scripts_are_those_of_the_manifests_folder(tmp_path: Path) -> 
     assert files.errors == set()
 
 
+def test_results_are_committed_where_that_is_asked_for(files: Files) -> None:
+    more = "    results: {branch: results/fit}\n    keep: 2d\n"
+    project = files.read(pipeline("{module: train, grid: {epochs: [1, 2]}}, {module: train, name: once}", more))
+    assert project is not None
+    job = project.jobs[-1]
+    assert job.name == "p-results"
+    assert job.action == ir.Deploy(
+        platform="gitops",
+        branch="results/fit",
+        documents=("output/p/train", "output/p/once"),
+        message="Add pipeline results [skip ci]",
+    )
+    assert [need.job for need in job.needs] == ["p-train", "p-once"]
+    assert project.jobs[0].outputs[0].keep == 2 * 24 * 3600
+
+
 def test_gpus_are_asked_for_by_the_base_and_the_step(files: Files) -> None:
     steps = "train, {module: train, name: small, gpu: 0}, {module: train, name: large, gpu: 4, memory: 2Gi}"
     project = files.read(pipeline(steps) + "environment: pytorch-2.9-gpu\n")
