@@ -147,6 +147,18 @@ def test_an_ingress_for_every_host() -> None:
     assert "annotations" not in document["metadata"]
 
 
+def test_a_pattern_is_a_matter_of_the_ingress_s_class() -> None:
+    document = kubernetes.ingress_document(workload(), Ingress(path="/models/churn(/|$)(.*)"))
+    assert document["spec"]["rules"][0]["http"]["paths"][0]["pathType"] == "ImplementationSpecific"
+
+
+def test_a_user_is_said_by_its_number() -> None:
+    deployment, *_ = kubernetes.documents(workload(user=1001), "kubernetes")
+    assert deployment["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == 1001
+    plain, *_ = kubernetes.documents(workload(), "kubernetes")
+    assert "runAsUser" not in plain["spec"]["template"]["spec"]["securityContext"]
+
+
 def test_knative() -> None:
     service, mapping = kubernetes.documents(FULL, "knative", Ingress(host="churn.example.org", secret="cert"))
     template = service["spec"]["template"]

@@ -286,6 +286,10 @@ def test_documents_without_the_placeholder_get_no_image() -> None:
             Rollout(platform="gitops", documents=("k8s.yaml",), branch="live", cluster="c"),
             "HR2012: `cluster` means nothing to `platform: gitops`: what watches the branch knows its cluster",
         ),
+        (
+            Rollout(platform="gitops", documents=("k8s.yaml",), branch="live", restart=True),
+            "HR2012: `restart` is for what kubectl rolls out itself, not for gitops",
+        ),
     ],
 )
 def test_rollouts_that_lack_something(rollout: Rollout, message: str) -> None:

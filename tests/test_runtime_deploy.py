@@ -121,6 +121,17 @@ def test_waits_for_each_platform(
     assert cluster.asked[1] == ["--namespace=ml", "wait", "--timeout=5s", f"--for={condition}", f"{resource}/churn"]
 
 
+def test_replaces_what_runs_before_it_waits(job: Job, cluster: Cluster) -> None:
+    cluster.answer([found("apps/v1", "Deployment"), found("v1", "Service")])
+    job.write("plain.yaml", "kind: X\n")
+    done = job.run("deploy", "apply", "--restart", "plain.yaml", PATH=cluster.path)
+    assert done.returncode == 0, done.stderr
+    assert [argv[:4] for argv in cluster.asked[1:]] == [
+        ["--namespace=ml", "rollout", "restart", "deployments.apps/churn"],
+        ["--namespace=ml", "rollout", "status", "--timeout=600s"],
+    ]
+
+
 def test_a_rollout_that_fails_fails_the_job(job: Job, cluster: Cluster) -> None:
     cluster.answer([found("apps/v1", "Deployment")], **{"deployments.apps": 1})
     job.write("plain.yaml", "kind: X\n")
