@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from compiler import driver
 from compiler.diagnostics import Sink
@@ -83,3 +84,42 @@ jobs: {a: {run: x, secrets: [{name: a-b, file: /one}, {name: A_B, file: /two}]}}
     (file,) = driver.emit(driver.lowered(project, repository, sink), [target("argo")], sink)
     assert "key: A_B" in file.text
     assert "key: a-b" in file.text
+
+
+FOLLOWED = """
+jobs: {a: {run: x}, b: {run: y}}
+pipelines:
+  first: {on: TRIGGERS, jobs: [a]}
+  second: {on: {pipeline: first}, jobs: [b]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("triggers", "rules"),
+    [
+        ("[push, change_request]", ['!= "merge_request_event"']),
+        ("[change_request]", ['!= "merge_request_event"']),
+        ("[push]", ["push"]),
+    ],
+)
+def test_what_runs_after_another_pipeline_runs_on_no_change_request(
+    tmp_path: Path, triggers: str, rules: list[str]
+) -> None:
+    text = FOLLOWED.replace("TRIGGERS", triggers)
+    found = {name: texts(tmp_path, text, name) for name in ("gitlab", "argo")}
+    data = yaml.safe_load(found["gitlab"][".gitlab-ci.yml"])
+    (after,) = (job for name, job in data.items() if name.startswith("second"))
+    starts = [rule.get("if") or rule["when"] for rule in after.get("rules", [{"when": "push"}])]
+    assert len(starts) == len(rules)
+    assert all(word in start for word, start in zip(rules, starts, strict=True))
+    guarded = "{{workflow.parameters.event}} != change_request" in found["argo"]["argo/first.yaml"]
+    assert guarded == ("change_request" in triggers)
+
+
+def texts(folder: Path, text: str, name: str) -> dict[str, str]:
+    (folder / "headrace.yaml").write_text(HEAD + text, encoding="utf-8")
+    sink, repository = Sink(), Repository(str(folder))
+    project = native.read("headrace.yaml", repository, sink)
+    assert project is not None
+    files = driver.emit(driver.lowered(project, repository, sink), [target(name)], sink)
+    return {file.path: file.text for file in files}

@@ -27,7 +27,9 @@ SUPPORT: dict[Feature, Support] = {
     Feature.SCHEDULE_PARAMETERS: Native(),
     Feature.MANUAL: Native(),
     Feature.CALLABLE: Native(),
-    Feature.AFTER_PIPELINE: Emulated(how="the exit handler of the pipeline before starts this one where it succeeded"),
+    Feature.AFTER_PIPELINE: Emulated(
+        how="the exit handler of the pipeline before starts this one where it succeeded, never on a change request"
+    ),
     Feature.SEVERAL_PIPELINES: Native(),
     Feature.CONCURRENCY: Emulated(
         how="a mutex lets one run of a group go on at a time; with `cancel`, a pod `supersede` ends the older ones, for "

@@ -291,6 +291,8 @@ def follow(scope: Scope, project: Project, workflow: dict[str, Any]) -> None:
     for pipeline in wanted:
         task = scope.names.add(f"start-{spelling.legal(pipeline.name)}")
         when = "{{workflow.status}} == Succeeded"
+        if any(isinstance(trigger, OnChangeRequest) for trigger in scope.pipeline.triggers):
+            when += " && {{workflow.parameters.event}} != change_request"
         tasks.append(Block({"name": task, "template": task, "when": when}))
         declared = scope.declared(pipeline)
         arguments = {"repository": "workflow.parameters.repository", "revision": scope.fact("commit")}

@@ -6,7 +6,7 @@ import json
 
 from compiler import codes as core
 from compiler import duration
-from compiler.ir import Call, Changed, OnManual, OnPipeline, Pipeline, Project, Settings, walk
+from compiler.ir import Call, Changed, OnChangeRequest, OnManual, OnPipeline, Pipeline, Project, Settings, walk
 from compiler.target import Document
 from compiler.yamlwriter import Block
 from targets import overlay
@@ -281,10 +281,10 @@ class Output:
         return data
 
     def _after(self, name: str, body: Body) -> dict[str, Any]:
-        """Needs and rules of what runs after another pipeline ended well."""
+        """Needs and rules of what runs after another pipeline ended well; never in a change request."""
         if name in body.triggers:
             needed = body.triggers[name]
-            return {"needs": [needed], "rules": body.jobs[needed]["rules"]}
+            return {"needs": [needed], "rules": _merged(body.jobs[needed]["rules"])}
         if name != self.first.name or self.first_is_child:
             # That one starts in no way that the main file knows, so nothing comes after it.
             return {"needs": [], "rules": [{"when": "never"}]}
@@ -294,7 +294,9 @@ class Output:
         last = [unit for unit in well if unit.name not in used]
         data: dict[str, Any] = {"needs": body.last(last)}
         if body.file.starts:
-            data["rules"] = self._trigger_rules(body.file.starts)
+            data["rules"] = _merged(self._trigger_rules(body.file.starts))
+        elif _has(self.first, OnChangeRequest):
+            data["rules"] = [{"if": '$CI_PIPELINE_SOURCE != "merge_request_event"'}]
         return data
 
     def _child(self, pipeline: Pipeline) -> None:
@@ -436,6 +438,12 @@ def _group_of(pipeline: Pipeline) -> Any:
 
 def _has(pipeline: Pipeline, kind: type[Any]) -> bool:
     return any(isinstance(trigger, kind) for trigger in pipeline.triggers)
+
+
+def _merged(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rules of what is merged already, without those of change requests."""
+    kept = [rule for rule in rules if '== "merge_request_event"' not in str(rule.get("if", ""))]
+    return kept or [{"when": "never"}]
 
 
 def _commented(rule: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ OTHERWISE: dict[Feature, Support] = {
     ),
     Feature.SCHEDULE_PARAMETERS: Emulated(how="the file itself sets them where HEADRACE_SCHEDULE selects the schedule"),
     Feature.AFTER_PIPELINE: Emulated(
-        how="a child pipeline behind a trigger job in the main file, which waits for all that the other one ends with"
+        how="a child pipeline behind a trigger job in the main file, which waits for all that the other one ends with, "
+        "never in a change request"
     ),
     Feature.SEVERAL_PIPELINES: Emulated(
         how="the first stands in the main file, each other is a child pipeline behind a trigger job with its own rules"
