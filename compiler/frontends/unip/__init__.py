@@ -60,8 +60,8 @@ def _namespaces(path: str, repository: Files) -> set[str] | None:
     source = repository.source(path, Sink())
     if source is None or not _is_ours(source.text[:HEAD_CHARACTERS]):
         return None
-    lines = (line.strip() for line in source.text.split("\n") if "namespace:" in line)
-    return {line.partition(":")[2].strip(" \"'") for line in lines if line.startswith("namespace:")}
+    found = (line.partition("namespace:")[2].strip(" \"'") for line in source.text.split("\n") if "namespace:" in line)
+    return {name.partition(",")[0].partition("}")[0].strip(" \"'") for name in found}
 
 
 def read(unit: str, repository: Files, sink: Sink) -> Project | None:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 STORE_SECRETS = ("UNIP_S3_URL", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 DEFAULT_PORT = 8002
 MODULE_PIPELINE = "module"
+STAGE_SECONDS = 6 * 3600  # as long as a machine of GitHub's own runs a job: the platform names no limit
 
 
 class Making:
@@ -217,7 +218,8 @@ def _probe(component: Component, apis: list[Component], making: Making) -> Probe
 
 
 def environment_of(owner: Part, making: Making) -> tuple[tuple[EnvVar, ...], tuple[SecretUse, ...]]:
-    """Variables that a person sets, and those whose values a secret of the cluster holds."""
+    """Variables that a person sets, and those whose values a secret of the cluster holds: a secret of the CI stands for it,
+    since a CI's jobs don't run in that cluster."""
     env: list[EnvVar] = []
     uses: list[SecretUse] = []
     for entry in owner.get("env", ()):
@@ -227,7 +229,7 @@ def environment_of(owner: Part, making: Making) -> tuple[tuple[EnvVar, ...], tup
         held = _secret_key(source)
         if held is not None:
             secret = _secret_name(*held)
-            making.secrets.setdefault(secret, Secret(name=secret, store="kubernetes", path=held[0], key=held[1]))
+            making.secrets.setdefault(secret, Secret(name=secret))
             uses.append(SecretUse(secret=secret, env=name, origin=Place(entry.slot)))
         elif value is not None:
             env.append(EnvVar(name=name, value=(value,) if value else (), origin=Place(entry.slot)))
@@ -349,16 +351,17 @@ def _stage(stage: Part, member: Component, run: _Run) -> Job:
     for name in reads:
         run.bind(name)
     env = []
-    files: list[tuple[str, str]] = []
+    files: list[tuple[str, str, str]] = []
     for name in dict.fromkeys((*reads, *writes)):
         path = run.folder(name)
         part = run.variables[name]
+        mounted = basename(part.get("mountFrom").get("path")) if is_file(part) else ""
         if name in run.parameters:
             source = "UNIP_SOURCE_" + variable(name).removeprefix("UNIP_PIPELINE_")
-            files.append((variable(name), source))
+            files.append((variable(name), source, mounted))
             env.append(EnvVar(name=source, value=(Ref(kind="parameters", name=name),)))
-        elif name in run.fetches and is_file(part):
-            path = f"{path}/{basename(part.get('mountFrom').get('path'))}"
+        elif name in run.fetches and mounted:
+            path = f"{path}/{mounted}"
         env.append(EnvVar(name=variable(name), value=(path,)))
     more, uses = environment_of(stage, making)
     folder, command = _command(stage, making)
@@ -370,6 +373,7 @@ def _stage(stage: Part, member: Component, run: _Run) -> Job:
         env=(*env, *more),
         secrets=uses,
         resources=read_resources(stage.get("resources"), making.module),
+        timeout=STAGE_SECONDS,
         inputs=tuple(Input(path=(making.path(run.folder(name)),)) for name in reads),
         outputs=tuple(Artifact(path=(making.path(run.folder(name)),), kind="directory") for name in writes),
         origin=Place(stage.at("name")),

@@ -83,17 +83,19 @@ echo "$UNIP_BOX holds ${held:-0} of $UNIP_CAPACITY bytes"
 )
 
 
-def stage(inputs: list[str], outputs: list[str], files: list[tuple[str, str]], folder: str, command: str) -> str:
+def stage(inputs: list[str], outputs: list[str], files: list[tuple[str, str, str]], folder: str, command: str) -> str:
     """What a stage runs: its variables as whole paths, its output directories made, its own folder, its command.
 
-    `inputs` and `outputs` are the names of environment variables; `files` pairs one with the variable that names where it was
-    fetched from: that of a file is the file.
+    `inputs` and `outputs` are the names of environment variables. `files` has those that a caller fills: the variable, the one
+    that names what the caller gave, and the name of the file that is mounted where nothing is given. A variable that holds a
+    file is the file's path, not its folder's.
     """
     lines = []
-    for name, source in files:
-        lines.append(
-            f'[ -z "${source}" ] || [ ! -f "${name}/${{{source}##*/}}" ] || {name}="${name}/${{{source}##*/}}"'
-        )
+    for name, source, mounted in files:
+        given = f"{{{source}##*/}}"
+        if mounted:
+            lines.append(f'[ -n "${source}" ] || {source}={quoted(mounted)}')
+        lines.append(f'[ -z "${given}" ] || [ ! -f "${name}/${given}" ] || {name}="${name}/${given}"')
     lines += [f'export {name}="$PWD/${name}"' for name in dict.fromkeys((*inputs, *outputs))]
     lines += [f'mkdir -p "${name}"' for name in outputs]
     if folder:
