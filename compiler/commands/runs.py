@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Any
 
+    from targets.local.results import Result
     from targets.local.state import State
 
 DESCRIPTION = """
-List the runs of this repository, show the record of one (as MLSpec describes runs), its logs, or write a report of it;
-or remove what was not used for long.
+List the runs of this repository, show the record of one (as MLSpec describes runs), its logs, or write a report of it
+or what its jobs left; or remove what was not used for long.
 RUN is a run's name, the beginning of it, or `last`.
 """
 EXAMPLES = """
@@ -25,19 +26,22 @@ headrace runs --format json
 headrace runs show last
 headrace runs show 20260201-101500-3f2a --format json
 headrace runs log last --job train
+headrace runs outputs last --job train --output outputs
 headrace runs report last --output report.html
 headrace runs clean --older 30d
 """
-VERBS = ("list", "show", "log", "report", "clean")
+VERBS = ("list", "show", "log", "outputs", "report", "clean")
 
 
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "verb", nargs="?", choices=VERBS, default="list", help="list (default), show, log, report or clean"
+        "verb", nargs="?", choices=VERBS, default="list", help="list (default), show, log, outputs, report or clean"
     )
     parser.add_argument("id", metavar="RUN", nargs="?", help="which run")
-    parser.add_argument("--job", metavar="JOB", help="log: of this job (or one leg of it)")
-    parser.add_argument("--output", metavar="FILE", help="report: where to write it (default: RUN.html here)")
+    parser.add_argument("--job", metavar="JOB", help="log, outputs: of this job (or one leg of it)")
+    parser.add_argument(
+        "--output", metavar="PATH", help="report, outputs: where to write (default: RUN.html, RUN here)"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--limit", metavar="N", type=int, default=20, help="list: how many (default 20)")
     parser.add_argument(
@@ -67,6 +71,8 @@ def run(arguments: Namespace) -> int:
         return _show(found, arguments)
     if arguments.verb == "log":
         return _log(found, arguments)
+    if arguments.verb == "outputs":
+        return _outputs(state, found, arguments)
     return _report(state, found, arguments)
 
 
@@ -132,6 +138,41 @@ def _log(found: dict[str, Any], arguments: Namespace) -> int:
     if status:
         print("there is no such log", file=sys.stderr)
     return status
+
+
+def _outputs(state: State, found: dict[str, Any], arguments: Namespace) -> int:
+    """Write what jobs left into a folder, at the paths that they have in the repository."""
+    from targets.local.outputs import OutputError, arrive
+    from targets.local.results import Results
+
+    folder = arguments.output or found["id"].replace("/", "-")
+    results: list[Result] = []
+    lacking: list[str] = []
+    for child in found["children"]:
+        named = arguments.job is None or child["name"] == arguments.job or child["name"].split("[")[0] == arguments.job
+        if not named or not child["artifacts"]:
+            continue
+        key = next((tag["value"] for tag in child["tags"] if tag["key"] == "key"), "")
+        result = Results(state).find(key) if key else None
+        if result is None:
+            lacking.append(child["name"])
+        else:
+            results.append(result)
+    if not results and not lacking:
+        print("there are no such outputs", file=sys.stderr)
+        return 1
+    try:
+        os.makedirs(folder, exist_ok=True)
+        arrive(results, folder)
+    except (OSError, OutputError) as error:
+        print(f"the outputs can't be written to {folder}: {error}", file=sys.stderr)
+        return 1
+    for result in results:
+        for artifact in result.artifacts:
+            print(os.path.join(folder, artifact["path"]))
+    for name in lacking:
+        print(f"the outputs of {name} are not kept any more", file=sys.stderr)
+    return 1 if lacking else 0
 
 
 def _report(state: State, found: dict[str, Any], arguments: Namespace) -> int:
