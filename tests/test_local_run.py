@@ -555,15 +555,17 @@ def test_an_image_is_used_through_an_engine_or_its_absence_is_said(
 ) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
-    engine = programs / "podman"
-    engine.write_text(
+    text = (
         "#!/bin/sh\n"
         f'echo "$@" >> {tmp_path}/calls\n'
         '[ "$1" = run ] || exit 0\n'
         'while [ "$1" != example.org/tool:1 ]; do [ "$1" = --entrypoint ] && entry=$2; shift; done; shift\n'
         'exec "$entry" "$@"\n'
     )
-    engine.chmod(0o755)
+    # Written by another process: one that this one starts meanwhile could still hold the file open, and a program that is
+    # open for writing can't be run.
+    written = ["sh", "-c", 'cat > "$0" && chmod +x "$0"', str(programs / "podman")]
+    subprocess.run(written, input=text, text=True, check=True)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     here = place(
         tmp_path,

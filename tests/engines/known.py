@@ -95,7 +95,7 @@ KNOWN: tuple[Known, ...] = (
         ("outcome", "ran", "extra"),
         {"timeouts": ("long", "after-long", "late")},
         "has no `timeout`",
-        "a job with `timeout: 2s` runs for as long as it takes",
+        "a job with `timeout: 4s` runs for as long as it takes",
     ),
     Known(
         "gitlab-ci-local",
