@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -155,11 +156,63 @@ def test_the_completion_completes_in_bash(capsys: pytest.CaptureFixture[str], tm
     assert completed("completion", "") == ["bash", "zsh", "fish"]
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_the_completion_is_read_by_its_shell(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    program = shutil.which(shell)
-    if program is None:
-        pytest.skip(f"no {shell}")
-    script = tmp_path / "completion"
-    script.write_text(printed(capsys, "completion", shell))
-    subprocess.run([program, "-n", str(script)], check=True)
+COMPLETED = [
+    ("comp", {"compile", "completion"}),
+    ("check --fo", {"--format"}),
+    ("check --format s", {"sarif"}),
+    ("compile --target git", {"gitlab", "github"}),
+    ("completion ", {"bash", "zsh", "fish"}),
+]
+
+# What a person's zsh does when TAB is pressed, with the matches written down.
+ZSH_HOOK = """
+zstyle ':completion:*' completer _complete
+fpath=($HERE $fpath)
+autoload -Uz compinit && compinit -u -d $HERE/dump
+compadd() {
+  local -a told
+  [[ " ${(j: :)@} " == *' -'[OAD]' '* ]] || { builtin compadd -A told "$@"; print -rl -- $told >> $HERE/matches }
+  builtin compadd "$@"
+}
+finish() { print done > $HERE/done }
+comppostfuncs=(finish)
+print > $HERE/ready
+"""
+ZSH_DRIVER = """
+zmodload zsh/zpty
+zpty shell "HERE=${(q)HERE} zsh -f -i"
+zpty -w shell "source ${(q)HERE}/hook"
+wait_for() { repeat 600; do [[ -e $1 ]] && return 0; sleep 0.05; done; return 1 }
+wait_for $HERE/ready || exit 3
+zpty -w -n shell "headrace $LINE_GIVEN"$'\\t'
+wait_for $HERE/done || exit 4
+"""
+
+
+@pytest.mark.parametrize(("line", "expected"), COMPLETED)
+def test_the_completion_completes_in_zsh(
+    line: str, expected: set[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    zsh = shutil.which("zsh")
+    if zsh is None:
+        pytest.skip("no zsh")
+    (tmp_path / "_headrace").write_text(printed(capsys, "completion", "zsh"))
+    (tmp_path / "hook").write_text(ZSH_HOOK)
+    env = {**os.environ, "HERE": str(tmp_path), "LINE_GIVEN": line}
+    subprocess.run([zsh, "-f", "-c", ZSH_DRIVER], env=env, check=True, timeout=120)
+    assert set((tmp_path / "matches").read_text().split()) == expected
+
+
+@pytest.mark.parametrize(("line", "expected"), COMPLETED)
+def test_the_completion_completes_in_fish(
+    line: str, expected: set[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    fish = shutil.which("fish")
+    if fish is None:
+        pytest.skip("no fish")
+    script = tmp_path / "headrace.fish"
+    script.write_text(printed(capsys, "completion", "fish"))
+    env = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+    code = f"source {script}; complete --do-complete 'headrace {line}'"
+    done = subprocess.run([fish, "--no-config", "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert {found.split("\t")[0] for found in done.stdout.splitlines()} == expected

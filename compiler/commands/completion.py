@@ -131,7 +131,9 @@ def zsh(shown: dict[str, Shown]) -> str:
             specs.append(_zsh(f"1:argument:({' '.join(command.argument)})"))
         body = " \\\n        ".join(["_arguments", *specs])
         lines += [f"    {name})", f"      {body}", "      ;;"]
-    lines += ["  esac", "}", "", "compdef _headrace headrace", ""]
+    # The file may be sourced, or loaded by the first completion itself, which then waits for an answer.
+    either = 'if [[ $funcstack[1] = _headrace ]]; then _headrace "$@"; else compdef _headrace headrace; fi'
+    lines += ["  esac", "}", "", either, ""]
     return "\n".join(lines)
 
 

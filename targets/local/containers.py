@@ -36,7 +36,9 @@ class Engine:
         Folders are mounted where they are, so that every path is the same inside; values travel in the environment
         of the engine's client, never on its command line.
         """
-        line = [self.program, "run", "--rm", "--init", "--name", name, "--workdir", folder, "--entrypoint", argv[0]]
+        line = [self.program, "run", "--rm", "--name", name, "--workdir", folder, "--entrypoint", argv[0]]
+        if self.name != "podman" or has_catatonit():
+            line.append("--init")
         for mount in mounts:
             line += ["--volume", f"{mount}:{mount}"]
         for variable in variables:
@@ -48,8 +50,9 @@ class Engine:
         return [*line, *options, image, *argv[1:]]
 
     def remove(self, name: str) -> None:
-        """End a container, whatever it does."""
-        subprocess.run([self.program, "rm", "--force", name], stdin=subprocess.DEVNULL, capture_output=True)
+        """End a container at once, whatever it does: podman would first wait for it, docker does not."""
+        at_once = ["--time", "0"] if self.name == "podman" else []
+        subprocess.run([self.program, "rm", "--force", *at_once, name], stdin=subprocess.DEVNULL, capture_output=True)
 
     def port(self, name: str, port: int) -> int | None:
         """The port of this machine that leads to a container's."""
@@ -68,6 +71,12 @@ def find(wanted: str = "auto", builder: bool = False) -> Engine | None:
         if program is not None and _answers(program):
             return Engine(program, os.path.basename(program))
     return None
+
+
+def has_catatonit() -> bool:
+    """Whether podman finds the program that its `--init` runs: a package of its own, which may not be there."""
+    places = ("/usr/libexec/podman", "/usr/local/libexec/podman", "/usr/local/lib/podman", "/usr/lib/podman")
+    return shutil.which("catatonit") is not None or any(os.access(f"{one}/catatonit", os.X_OK) for one in places)
 
 
 def _answers(program: str) -> bool:

@@ -52,8 +52,9 @@ def asks_for_image(environment: Environment | None) -> bool:
     """Whether a person asks for an image: not one of the table, which stand for a Python that is made here."""
     if environment is None or environment.image is None or environment.prelude:
         return False
+    named = commands.flat(environment.image)  # None: built by the pipeline itself
     table = images.python_image(environment.python, environment.installer) if environment.python else None
-    return commands.flat(environment.image) != table
+    return named is None or named != table
 
 
 def system_packages(environment: Environment) -> list[str]:

@@ -54,7 +54,7 @@ SUPPORT: dict[Feature, Support] = {
     Feature.GPU: Emulated(how="CUDA_VISIBLE_DEVICES holds as many devices as the job asks for; without a GPU an error, or --no-gpu"),
     Feature.SPOT: Emulated(how="this machine"),
     Feature.RUNNER: Emulated(how="this machine"),
-    Feature.VOLUMES: Unsupported(why="a volume is mounted at an absolute path; --allow VOLUMES runs the job without it"),
+    Feature.VOLUMES: Emulated(how="a volume of the container engine, kept under the project's name; a job in no container fails"),
     Feature.ENV: Native(),
     Feature.SECRETS: Emulated(how="from variables of the same names, or a file for --env-file"),
     Feature.SECRET_FILES: Emulated(how="written into the job's folder, for the time that it runs"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from compiler.ir import BuildImage, Deploy, Environment, Job, Ref, Script, Support
+from compiler.ir import BuildImage, Deploy, Environment, Job, Ref, Script, Support, Volume
 from targets import commands, runners
 from targets.local import codes, deployment, outputs, process, variables
 from targets.local.environments import NotMadeError, Software, asks_for_image, system_packages
@@ -371,8 +371,19 @@ class _Attempt:
     def _container(self) -> str | None:
         """The image in which the job runs here; None where it runs on this machine."""
         environment = self.job.environment
-        if not isinstance(environment, Environment) or not asks_for_image(environment):
+        asked = isinstance(environment, Environment) and asks_for_image(environment)
+        if self.job.volumes and not (asked and self.session.engine is not None):
+            volume = self.job.volumes[0]
+            message = (
+                f'the volume "{volume.name}" can\'t be mounted at "{volume.path}": the job runs in no container here'
+            )
+            advice = "give the job an environment with an image, and install podman or docker"
+            raise FailureError(
+                Problem(codes.NO_ENGINE, message, volume.origin or self.job.origin, "volumes", help=advice)
+            )
+        if not asked:
             return None
+        assert isinstance(environment, Environment)
         assert environment.image is not None
         image = self._text(environment.image)
         if self.session.engine is None:
@@ -395,6 +406,8 @@ class _Attempt:
             options.append(f"--shm-size={-(-shm // 10**9)}")
         if self.job.sidecars or listens(self.job):  # their ports are this machine's
             options.append("--network=host")
+        for volume in self.job.volumes:
+            options += ["--volume", self._volume(volume)]
         if self.work.share.devices:
             options.append("--gpus=all" if engine.name == "docker" else "--device=nvidia.com/gpu=all")
         line = engine.run(
@@ -410,6 +423,13 @@ class _Attempt:
             self.job.timeout,
             on_end=lambda: engine.remove(name),
         )
+
+    def _volume(self, volume: Volume) -> str:
+        """A volume that the engine keeps for the project; one with a size is room for this container alone."""
+        if volume.size is not None:
+            return volume.path
+        project = "".join(c if c.isalnum() or c in "._-" else "-" for c in self.session.project.name)
+        return f"headrace-{project}-{volume.name}:{volume.path}" + (":ro" if volume.read_only else "")
 
     def _build(self, action: BuildImage) -> Ended:
         assert self.session.builder is not None, "the plan refuses builds without an engine"

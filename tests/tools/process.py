@@ -24,6 +24,7 @@ TOOLS: Mapping[str, str] = {
     "git": "git",
     "gitlab-ci-local": "npm/node_modules/.bin/gitlab-ci-local",
     "hadolint": "venv/bin/hadolint",
+    "jest-sarif": "npm/node_modules/@microsoft/jest-sarif",
     "kubernetes-admit": "bin/kubernetes-admit",
     "kubernetes-read": "bin/kubernetes-read",
     "languageservice": "npm/node_modules/@actions/languageservice",
