@@ -394,6 +394,10 @@ def test_changed_files_travel_as_an_archive() -> None:
     assert made["b"]["before_script"] == ["tar -xf .headrace/changed/a.0.tar"]
 
 
+def test_a_job_that_may_fail_waits_for_nobody() -> None:
+    assert "HR4001" in emit(job("a", approval=Approval(), allow_failure=True)).codes
+
+
 def test_a_dollar_in_a_path_is_refused() -> None:
     assert emit(job("a", outputs=(Artifact(path=("x$y",)),))).codes == ["HR4106"]
 

@@ -432,6 +432,14 @@ def rules_data(unit: Unit, file: File, extends: list[str] | None = None) -> dict
             job.approval.origin if job.approval is not None and job.approval.origin else job.origin,
             help="let the approval be a job of its own that this one needs",
         )
+    if manual and job.allow_failure:
+        # A manual job that may fail does not block: https://docs.gitlab.com/ci/jobs/job_control/#types-of-manual-jobs
+        file.sink.report(
+            core.UNSUPPORTED,
+            f'GitLab CI can\'t wait for a person in "{job.name}", which may fail: who needs it would not wait',
+            job.approval.origin if job.approval is not None and job.approval.origin else job.origin,
+            help="let the approval be a job of its own that this one needs",
+        )
     if job.allow_failure:
         data["allow_failure"] = True
     if unit.condition is None and not manual and not (file.starts and when):
