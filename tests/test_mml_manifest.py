@@ -14,7 +14,7 @@ from compiler.diagnostics import Sink
 from compiler.frontends import mml
 from compiler.frontends.mml.grammar import parse
 from compiler.frontends.mml.runs import written
-from compiler.ir import Exec, Project
+from compiler.ir import Exec, OnManual, OnPush, OnSchedule, Project
 from compiler.repository import Repository
 from compiler.text import spelled
 
@@ -188,6 +188,13 @@ def test_nested_folds_are_single_steps_behind_their_tags(tmp_path: Path) -> None
     (predict,) = (job for job in made.jobs if job.name == "train-lesions-predict")
     assert [need.legs for need in predict.needs if need.job == "train-lesions-fold"] == ["same"]
     assert "train-lesions-predict" in needs(made, "train-lesions-test"), "both write into the model's file"
+
+
+def test_what_starts_an_experiment(tmp_path: Path) -> None:
+    by_hand = project(tmp_path, "mml info").pipelines[0]
+    assert by_hand.triggers == (OnManual(),)
+    head = 'on: [push, {schedule: "0 3 * * 1"}]\n' + TASKS
+    assert project(tmp_path, "mml info", head=head).pipelines[0].triggers == (OnPush(), OnSchedule(cron="0 3 * * 1"))
 
 
 def test_projects_of_one_name_do_not_meet(tmp_path: Path) -> None:

@@ -197,6 +197,10 @@ class _Defaults:
         if key in self.choices:
             value = self.choices[key]
             self.used.add(key)
+        if key in self.chosen:
+            override = self._appending(whole)
+            text = override.text if override is not None else ""
+            raise ComposeError(f'"{key}" has an option already', text, f"write {text.lstrip('+')}" if text else None)
         self.known.setdefault(whole, set()).add(key)
         self.chosen[key] = value
         if whole.startswith("hydra/") or value is None:

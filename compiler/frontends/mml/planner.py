@@ -335,12 +335,13 @@ class _Planner:
                 self.add("test_task", nested(pivot, 0) if is_nested else pivot, other)
 
     def _evaluated(self) -> list[str | None]:
+        """The tasks to evaluate on. MML goes through whatever it is given, and refuses what is no list afterwards."""
         said = self.get("mode.eval_on")
         if not said:
             return [None]
-        if not isinstance(said, list):
+        if not isinstance(said, (list, str, dict)):
             raise self.stop(f"mode.eval_on takes a list of tasks, not {_shown(said)}", "mode.eval_on")
-        return said
+        return list(said)
 
     def _folds(self) -> int:
         pivot = str(self.pivot)
@@ -366,6 +367,8 @@ class _Planner:
             self._check_leakage()
         self._check_parameters()
         evaluated = self.get("mode.eval_on") or []
+        if not isinstance(evaluated, list):
+            self.refuse(f"mode.eval_on takes a list of tasks, not {_shown(evaluated)}", "mode.eval_on")
         for other in evaluated if isinstance(evaluated, list) else ():
             if other not in self.tasks:
                 self.refuse(f'"{other}" of mode.eval_on is not in task_list', "mode.eval_on")
@@ -534,9 +537,11 @@ class _Planner:
     # ------------------------------------------------------------------------------------------------------- plug-ins
 
     def distances(self) -> None:
+        measure = str(self.get("distance.name"))
+        if measure not in SYMMETRIC:
+            self.refuse(f'"{measure}" is no distance', "distance.name", f"there is {listed(SYMMETRIC, 'and')}")
         if "distance" not in self.subroutines:
             return
-        measure = str(self.get("distance.name"))
         if self.pivot:
             pairs = [(source, self.pivot) for source in self.tasks]
         elif self._is_symmetric(measure):
