@@ -503,6 +503,35 @@ def test_a_project_of_templates_has_nothing_to_run(tmp_path: Path) -> None:
     assert [one.code.number for one in read.found] == ["HR3105"]
 
 
+def data(name: str) -> str:
+    return (
+        f"  - {{name: {name}, path: data/{name}, task: {{{RUN.strip()}, artifactCfg: {{saveChangedFiles: true}}}}}}\n"
+    )
+
+
+LATE = RUN + "      artifactCfg: {saveChangedFiles: true}\n      triggers: {schedule: '0 4 * * *'}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (TASK + "executor: !poetry\n      pythonVersion: 3.11\n      command: |\n        a\n        b\n", ["HR3102:6"]),
+        (TASK + "executor: !pip\n      pythonVersion: 3.11\n      command: |\n        a\n        b\n", []),
+        (f"{TASK}{RUN}    dataSets: [a, b]\ndataSets:\n{data('a')}{data('b')}", ["HR3102:5"]),
+        (f"name: churn\ndataSets:\n  - {{name: d, path: d, task: {{{RUN.strip()}}}}}\n", ["HR3102:3"]),
+        (f"name: churn\ndataSets:\n  - name: d\n    path: d\n    task:\n      {LATE}", ["HR3103:8"]),
+    ],
+)
+def test_what_ames_own_scripts_break_is_told(text: str, told: list[str], tmp_path: Path) -> None:
+    assert Read(tmp_path, text).told() == told
+
+
+def test_a_training_brings_its_schedule(tmp_path: Path) -> None:
+    text = f"name: churn\nmodels:\n  - name: m\n    training:\n      task:\n        {RUN}"
+    read = Read(tmp_path, text + "        triggers: {schedule: '0 4 * * *'}\n")
+    assert read.project.pipelines[0].triggers == (OnPush(), OnSchedule(cron="0 4 * * *"), OnManual())
+
+
 # ------------------------------------------------------------------------------------------------------- documentation
 
 

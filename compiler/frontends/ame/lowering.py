@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # AME ends no task. Six hours are what every target gives: https://docs.github.com/en/actions/reference/limits
 TIMEOUT_SECONDS = 6 * 3600
 TRACKING = "MLFLOW_TRACKING_URI"
+ALL_OF_IT = "headrace runs all of it there"
 LAST = 2**31  # where pipelines stand that no task of the list has
 
 
@@ -160,6 +161,9 @@ class Lowering:
         whole = self.references.whole(task)
         if whole is None:
             return
+        if not whole.name:
+            message = 'AME can\'t run a task without a name, it is called "task" here'
+            self.sink.report(ame.CHANGED_NAME, message, task.origin)
         name = legal(whole.name or "task", whole.origin, self.sink)
         if whole.steps:
             ends = self.steps(whole, name)
@@ -199,6 +203,8 @@ class Lowering:
         if executor is None or (executor.kind != "mlflow" and executor.command is None):
             self._no_executor(task, name)
             return []
+        if self.references.current:
+            self._report_broken(task, executor)
         home = self.own.folder if folder is None else folder
         secrets = self._secrets(task, tracked or executor.kind == "mlflow")
         everything = changed or self._keeps(executor)
@@ -215,6 +221,21 @@ class Lowering:
         )
         self.jobs[name] = self._placed(with_executor(job, executor, home, self.files), home)
         return [name]
+
+    def _report_broken(self, task: config.Task, executor: config.Executor) -> None:
+        """What AME's scripts do not do as it is written."""
+        if executor.kind in ("poetry", "pipEnv") and "\n" in (executor.command or "").strip("\n"):
+            message = f"AME runs only the first line of the command in {executor.kind.lower()}'s environment"
+            self.sink.report(ame.LOST_FIELD, message, executor.origin, field="command", notes=(ALL_OF_IT,))
+        if len(task.datasets) > 1:
+            message = f'AME fetches "{task.datasets[-1].name}" alone, the last of the data sets'
+            self.sink.report(ame.LOST_FIELD, message, task.datasets[0].origin, notes=("headrace brings all of them",))
+
+    def lost_trigger(self, task: config.Task) -> None:
+        """A schedule that a task has by itself where it stands for a part of something else."""
+        if task.schedule is not None:
+            message = "nothing pulls this trigger: its task is none of the project's list"
+            self.sink.report(ame.LOST_TRIGGER, message, task.schedule.origin)
 
     def _placed(self, job: Job, home: str) -> Job:
         """A job of another project runs in that one's folder."""
@@ -335,6 +356,10 @@ class Lowering:
             message = "a data set comes from one task, not from a pipeline"
             self.sink.report(codes.WRONG_VALUE, message, task.origin or dataset.origin)
             return None
+        self.lost_trigger(task)
+        if self.references.current and not (whole.artifacts is not None and whole.artifacts.changed):
+            message = f'AME keeps nothing of the data set "{dataset.name}": its task does not say saveChangedFiles'
+            self.sink.report(ame.LOST_FIELD, message, dataset.origin, notes=("headrace keeps its path",))
         shared = self._shared(task, dataset.project)
         if shared is not None:
             self.jobs[shared] = self.jobs[shared].replace(cache=ir.Cache(origin=task.origin))

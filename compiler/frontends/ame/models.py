@@ -91,7 +91,9 @@ class Models:
 
     def _triggers(self, model: config.Model) -> tuple[Trigger, ...]:
         """AME trains a project's models by itself; where it is told not to, a person does."""
-        scheduled = triggers_of(model.schedule, self.lowering.own, self.lowering.sink)
+        training = model.training
+        schedule = model.schedule or (training.schedule if training is not None else None)
+        scheduled = triggers_of(schedule, self.lowering.own, self.lowering.sink)
         old = (
             model.deployment is not None and model.deployment.automatic is False and model.deployment.wanted is not None
         )
@@ -124,6 +126,7 @@ class Models:
         whole = lowering.references.whole(model.validation, "validation")
         if whole is None:
             return []
+        lowering.lost_trigger(model.validation)
         wanted = f"{name}-validate"
         if whole.steps:
             return lowering.steps(whole, wanted)[-1:]

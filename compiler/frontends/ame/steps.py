@@ -51,6 +51,7 @@ class Steps:
         whole = None if self._is_full() else lowering.references.whole(step, "step")
         if whole is None:
             return [], []
+        lowering.lost_trigger(step)
         own = whole.name or (step.reference.name if step.reference is not None else "step")
         wanted = f"{name}-{legal(own, step.origin, lowering.sink)}"
         if whole.steps and depth < DEEPEST:
