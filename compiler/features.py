@@ -94,6 +94,7 @@ class Feature(Enum):
     GITOPS = "deploy by commit"
     CALL = "call of another pipeline"
     NODES = "job on several machines"
+    SIGNING = "signature of an attestation"
 
 
 _TRIGGERS = {
@@ -314,3 +315,5 @@ def _of_action(action: ir.Action | None) -> Iterator[Feature]:
         yield Feature.GITOPS if action.platform == "gitops" else Feature.DEPLOY
     elif isinstance(action, ir.Call):
         yield Feature.CALL
+    elif isinstance(action, ir.Support) and action.script == "attest" and ("--sign",) in action.arguments:
+        yield Feature.SIGNING

@@ -705,6 +705,7 @@ class Pipeline(Node):
     parameters: tuple[Parameter, ...] = NOTHING
     env: tuple[EnvVar, ...] = NOTHING
     concurrency: Concurrency | None = None
+    attest: Literal["unsigned", "signed"] | None = None  # a last job writes what the run was made from
 
 
 # --------------------------------------------------------------------------------- what passes lower: models, services, …

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from compiler.ir import Project
 from compiler.passes import (
+    attestations,
     conditions,
     datasets,
     defaults,
@@ -59,6 +60,7 @@ PASSES: tuple[Callable[[Project, Context], Project], ...] = (
     defaults.fill_defaults,
     pipelines.assemble_pipelines,
     gates.lower_gates,
+    attestations.place_attestations,
     pins.read_pins,
 )
 

@@ -120,7 +120,7 @@ def _gate(job: Job, name: str) -> Job:
     from compiler.objective import argument as argument_of
 
     paths = dict.fromkeys(
-        _metrics(output, leg)
+        leg_path(output, leg)
         for output in job.outputs
         if isinstance(output, Artifact) and output.kind == "metrics"
         for leg in legs(job.matrix)
@@ -139,8 +139,8 @@ def _gate(job: Job, name: str) -> Job:
     )
 
 
-def _metrics(output: Artifact, leg: Leg) -> Text:
-    """Where the metrics file of one leg arrives: axes as their values, and with `per: leg` below the leg's own name."""
+def leg_path(output: Artifact, leg: Leg) -> Text:
+    """Where an output of one leg arrives: axes as their values, and with `per: leg` below the leg's own name."""
     values = dict(leg)
     path: list[str | Ref] = []
     for piece in output.path:

@@ -143,4 +143,7 @@ SUPPORT: dict[Feature, Support] = {
         how="a pod for each machine; they find one another by a headless service, for which the service account must be "
         "allowed to create services, and by the variables that torchrun and TensorFlow read"
     ),
+    Feature.SIGNING: Unsupported(
+        why="a pod has no identity that Sigstore's public instance knows: say `attest: unsigned`"
+    ),
 }

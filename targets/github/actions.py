@@ -22,6 +22,7 @@ PINS: dict[str, tuple[str, str]] = {
     "docker/build-push-action": ("v7.3.0", "53b7df96c91f9c12dcc8a07bcb9ccacbed38856a"),
     "aws-actions/configure-aws-credentials": ("v6.2.3", "e6de054238d6b7531b4efff3b6587d9aade6a06c"),
     "google-github-actions/auth": ("v3.0.0", "7c6bc770dae815cd3e89ee6cdf493a5fab2cc093"),
+    "sigstore/cosign-installer": ("v4.1.2", "6f9f17788090df1f26f669e9d70d6ae9567deba6"),
     "hashicorp/vault-action": ("v3.4.0", "4c06c5ccf5c0761b6029f56cfb1dcf5565918a3b"),
 }
 

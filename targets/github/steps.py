@@ -63,6 +63,8 @@ def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
     steps += access.identity(workflow, job)
     steps += access.vault(workflow, job)
     steps += inputs(workflow, job)
+    if _is_signing(job):
+        steps.append({"uses": use("sigstore/cosign-installer")})
     key = _key(workflow, job)
     steps += key
     steps += access.secret_files(workflow, job)
@@ -121,7 +123,12 @@ def commit(workflow: Workflow, job: Job) -> list[Step]:
 
 
 def token_reasons(workflow: Workflow, job: Job) -> list[str]:
-    return access.token_reasons(workflow, job)
+    found = access.token_reasons(workflow, job)
+    return [*found, "cosign signs by it"] if _is_signing(job) else found
+
+
+def _is_signing(job: Job) -> bool:
+    return isinstance(job.action, Support) and ("--sign",) in job.action.arguments
 
 
 # ----------------------------------------------------------------------------------------------------------- variables

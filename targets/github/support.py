@@ -110,4 +110,5 @@ SUPPORT: dict[Feature, Support] = {
     Feature.NODES: Unsupported(
         why="GitHub starts jobs one by one, and the legs of a matrix do not find one another: use Argo Workflows, or one node"
     ),
+    Feature.SIGNING: Emulated(how="cosign signs by the identity of the workflow, for which the job gets an ID token"),
 }

@@ -89,5 +89,6 @@ SUPPORT: dict[Feature, Support] = {
     Feature.DEPLOY: Emulated(how="the documents are written beside the run's record, and not applied"),
     Feature.GITOPS: Emulated(how="the documents are written beside the run's record, and not committed"),
     Feature.CALL: Native(),
+    Feature.SIGNING: Unsupported(why="a person signs, not a run: `headrace verify` checks the statement; say `attest: unsigned`"),
     Feature.NODES: Unsupported(why="this is one machine; --allow NODES runs the job on it alone"),
 }  # fmt: skip

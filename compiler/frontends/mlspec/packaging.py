@@ -109,12 +109,13 @@ class _Making:
             if view is not None and is_on(self.model, section):
                 make(view)
         triggers = (OnPush(), OnManual())  # it moves models and data by secrets: a change request does neither
+        attest: Any = self.model.text_of("attest") or None
         project = Project(
             name=self.name,
             manifest=self.manifest,
             folder=self.folder,
             jobs=tuple(self.jobs),
-            pipelines=(Pipeline(name=self.name, triggers=triggers, origin=self.model.head.origin),),
+            pipelines=(Pipeline(name=self.name, triggers=triggers, attest=attest, origin=self.model.head.origin),),
             origin=self.model.head.origin,
         )
         if is_on(self.model, "train"):

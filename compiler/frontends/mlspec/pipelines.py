@@ -13,7 +13,7 @@ from compiler.frontends.mlspec.lifecycle import scheduled_steps
 from compiler.frontends.mlspec.modules import Library, Port, Version
 from compiler.frontends.mlspec.objects import is_name, slug
 from compiler.frontends.mlspec.vertices import Vertices
-from compiler.ir import Artifact, Cache, Environment, Input, Job, Need, Parameter, Project, Ref, Script
+from compiler.ir import Artifact, Cache, Environment, Input, Job, Need, Parameter, Pipeline, Project, Ref, Script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ def read_pipeline(document: Document, folder: str, repository: Files, sink: Sink
     )
     if reading.graph:
         project = project.replace(parameters=reading.graph)
+    if view.get("attest") is not None:
+        attest: Any = view.text("attest")
+        pipeline = Pipeline(name=project.name, attest=attest, origin=view.origin)
+        project = project.replace(pipelines=(pipeline,))
     if view.get("lifecycle") is not None or view.get("objectives") is not None:
         from compiler.frontends.mlspec.lifecycle import with_lifecycle
 

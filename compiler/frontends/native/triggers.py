@@ -6,6 +6,7 @@ from compiler import codes, reader
 from compiler.diagnostics import listed, suggest
 from compiler.frontends.native.fields import (
     boolean,
+    choice,
     env,
     filled,
     list_of,
@@ -205,6 +206,7 @@ PIPELINE: Table = {
     "parameters": ("parameters", read_parameters),
     "env": ("env", env),
     "concurrency": ("concurrency", _concurrency),
+    "attest": ("attest", choice("unsigned", "signed")),
 }
 
 

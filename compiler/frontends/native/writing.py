@@ -346,6 +346,7 @@ class _Writer:
         _put(data, "parameters", pipeline.parameters, self.parameters)
         _put(data, "env", pipeline.env, _env)
         _put(data, "concurrency", pipeline.concurrency, _concurrency)
+        _put(data, "attest", pipeline.attest)
         return data
 
     def trigger(self, trigger: ir.Trigger) -> object:
