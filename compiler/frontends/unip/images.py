@@ -67,7 +67,13 @@ def reference_of(owner: Part) -> str | None:
 
 
 def built(module: Module) -> dict[str, Image]:
-    """The images that the repository builds, by their repository."""
+    """The images that the repository builds, by their repository; looked for once."""
+    if module.images is None:
+        module.images = _found(module)
+    return module.images
+
+
+def _found(module: Module) -> dict[str, Image]:
     named = references(module)
     alone = len({repository_of(one) for one in named}) == 1
     found: dict[str, Image] = {}

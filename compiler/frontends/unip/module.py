@@ -26,10 +26,10 @@ from compiler.yamltree import Mapping, Slot, parse, root_slot
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.frontends.base import Files
+    from compiler.frontends.unip.images import Image
     from compiler.ir import Project
     from compiler.source import Source
 
-MOST_FILES = 2000  # of one module: a folder with more YAML is something else
 _SKIPPED = ("expected", "node_modules", "site-packages", "venv")
 _MARK = "Compiled by headrace"
 _SHOWN = 6  # fields that a note names
@@ -60,7 +60,19 @@ class Component:
 class Module:
     """What a folder says. Components stand by kind and name; `others` are documents that only travel along."""
 
-    __slots__ = ("by_kind", "files", "folder", "namespace", "others", "ranks", "reading", "repository", "sink", "told")
+    __slots__ = (
+        "by_kind",
+        "files",
+        "folder",
+        "images",
+        "namespace",
+        "others",
+        "ranks",
+        "reading",
+        "repository",
+        "sink",
+        "told",
+    )
 
     def __init__(self, folder: str, repository: Files, sink: Sink) -> None:
         self.folder = folder  # from the root; "" is the root
@@ -70,6 +82,7 @@ class Module:
         self.namespace: str | None = None
         self.by_kind: dict[str, dict[str, Component]] = {kind: {} for kind in (*KINDS, SCALING_KIND)}
         self.others: list[tuple[str, str, Slot]] = []  # apiVersion, kind, document
+        self.images: dict[str, Image] | None = None  # what the repository builds, once it was looked for
         self.told: set[str] = set()  # pipelines of which it was said already that no API names them
         self.ranks: dict[str, int] = {}  # files to be deployed, and the first kind that each holds
 
@@ -147,7 +160,7 @@ def _paths(folder: str, repository: Files) -> list[str]:
     start = f"{folder}/**/" if folder else "**/"
     found = [path for suffix in ("*.yaml", "*.yml") for path in repository.glob(start + suffix)]
     inner = len(folder) + 1 if folder else 0
-    return sorted(path for path in found if not any(part in _SKIPPED for part in path[inner:].split("/")))[:MOST_FILES]
+    return sorted(path for path in found if not any(part in _SKIPPED for part in path[inner:].split("/")))
 
 
 def _has_documents(source: Source) -> bool:
