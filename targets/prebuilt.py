@@ -58,7 +58,9 @@ def dockerfile(software: Environment, variables: tuple[str, ...] = (), project: 
 
 
 def _quoted(folder: str) -> str:
-    return f'"{folder}"' if " " in folder else folder
+    """A folder as WORKDIR takes it: https://docs.docker.com/reference/dockerfile/#environment-replacement."""
+    plain = folder.replace("$", "\\$").replace('"', '\\"')
+    return folder if plain == folder and " " not in folder else f'"{plain}"'
 
 
 def _packed(software: Environment) -> list[str]:

@@ -188,3 +188,17 @@ def test_dockerfiles_are_clean(name: str, tmp_path: Path) -> None:
     path.write_text(prebuilt.dockerfile(software(name), ("PIP_INDEX_URL",)))
     # DL3008 wants versions of system packages: they are the manifest's own words.
     assert [one.message for one in tools.hadolint(path) if "DL3008" not in one.message] == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "line"),
+    [
+        ("", "WORKDIR /src"),
+        ("a/b", "WORKDIR /src/a/b"),
+        ("a b", 'WORKDIR "/src/a b"'),
+        ('a$HOME"', 'WORKDIR "/src/a\\$HOME\\""'),
+    ],
+)
+def test_a_folder_is_what_it_says(folder: str, line: str) -> None:
+    one = Environment(image=("x",), installer="uv", working_directory=folder or None)
+    assert line in prebuilt.dockerfile(one).splitlines()
