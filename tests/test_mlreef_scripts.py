@@ -184,7 +184,7 @@ SCRIPTS: dict[str, tuple[str, str, str, list[str]]] = {
         ("images-path | STRING | - | true | path to images\nmasks-path | STRING | - | true | path to masks\n"
          "output-path | STRING | . | false | where the model goes\nepochs | INTEGER | - | true | number of epochs for training\n"
          "scale_min | FLOAT | 0 | false | least scale\nscale_max | FLOAT | 1 | false | largest scale\n"),
-        ["13 mlreef-loose-argument", "14 mlreef-loose-argument"],
+        ["9 mlreef-no-data-path", "13 mlreef-loose-argument", "14 mlreef-loose-argument"],
     ),
     "bertscript": (
         MODULE,
@@ -225,7 +225,7 @@ SCRIPTS: dict[str, tuple[str, str, str, list[str]]] = {
          "parser.add_argument('columns', nargs='*', help='what is kept')\n"),
         ("source | STRING | - | true | the table\noutput-path | STRING | . | false | where the parts go\n"
          "share | FLOAT | - | true | of the test\ncolumns | LIST | - | false | what is kept\n"),
-        [],
+        ["9 mlreef-no-data-path"],
     ),
     "audio_resample": (
         MODULE,

@@ -86,8 +86,9 @@ class _Reader:
             if kind == "processor":
                 has_processor = True
                 line, column = self.script.position(decorator)
-                description = self._values(decorator, ()).get("description", "")
-                self.found.append(Processor(target.name, description, line, column))
+                values = self._values(decorator, ())
+                description = values.pop("description", "")
+                self.found.append(Processor(target.name, description, line, column, tuple(values.items())))
             elif kind == "parameter" and has_processor:
                 self._parameter(decorator, order)
             elif kind == "parameter":

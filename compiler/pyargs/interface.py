@@ -98,12 +98,13 @@ class Subcommand(NamedTuple):
 
 
 class Processor(NamedTuple):
-    """MLReef's `@data_processor`: all that MLReef keeps of it is the description."""
+    """MLReef's `@data_processor`: all that MLReef keeps of it is the description. `said` is the rest, by keyword."""
 
     target: str
     description: str
     line: int
     column: int
+    said: tuple[tuple[str, str], ...] = ()
 
 
 class Parameter(NamedTuple):

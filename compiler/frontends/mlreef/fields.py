@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler import codes, reader
 from compiler.paths import PathError, from_root
-from compiler.yamltree import Mapping, Sequence, Slot, items
+from compiler.yamltree import Sequence, Slot, items
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,7 +158,3 @@ def quantity(slot: Slot, context: Context) -> int | None:
     from compiler.quantity import parse
 
     return reader.parsed(slot, context.sink, parse, codes.BAD_QUANTITY)
-
-
-def is_mapping(slot: Slot) -> bool:
-    return isinstance(slot.value, Mapping)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from posixpath import dirname, join
 
 from compiler import codes as core
-from compiler.diagnostics import suggest
+from compiler.diagnostics import listed, suggest
 from compiler.frontends.mlreef import codes, scripts
 from compiler.frontends.mlreef.bases import read_base
 from compiler.frontends.mlreef.fields import (
     Context,
-    boolean,
     check_name,
     choice,
     duration,
     integer,
     list_of,
-    name,
     path,
     quantity,
     section,
@@ -50,7 +48,7 @@ DATA_TYPES = (
     "number", "model", "video", "time_series", "text", "tabular", "image", "hierarchical", "none", "binary", "audio",
     "any",
 )  # fmt: skip
-_TYPES = {word: word for word in DATA_TYPES}
+TYPES_BY_WORD = {word: word for word in DATA_TYPES}
 # Scripts whose name says nothing: their folder's name is the module's.
 _NAMELESS = frozenset(("main", "__main__", "run", "cli", "app", "entry", "script"))
 REQUIREMENTS = ("requirements.txt", "uv.lock")
@@ -103,8 +101,8 @@ MODULE: Table = {
     "kind": ("kind", choice(KINDS)),
     "name": ("title", text),
     "description": ("description", text),
-    "input_types": ("input_types", list_of(choice(_TYPES), least=1)),
-    "output_types": ("output_types", list_of(choice(_TYPES), least=1)),
+    "input_types": ("input_types", list_of(choice(TYPES_BY_WORD), least=1)),
+    "output_types": ("output_types", list_of(choice(TYPES_BY_WORD), least=1)),
     "entry": ("entry", path),
     "requirements": ("requirements", path),
     "environment": ("base", read_base),
@@ -265,9 +263,7 @@ def _entry_of(said: Said, free: list[Script], names: dict[str, str], context: Co
 
 def _finished(module: Module, context: Context) -> Module:
     """What the script and its folder say where the manifest does not."""
-    processor = next((one for one in module.script.interface.decorators if type(one).__name__ == "Processor"), None)
-    if module.description is None and processor is not None:
-        module.description = getattr(processor, "description", "") or None
+    _take_decorator(module, context)
     if module.requirements is None:
         module.requirements = _requirements(module.script.path, context)
     elif not context.files.is_file(module.requirements):
@@ -280,7 +276,33 @@ def _finished(module: Module, context: Context) -> Module:
     for field in ("input_name", "output_name"):
         _check_path_name(module, field, context)
     scripts.report(module.script, context.sink)
+    scripts.report_data_paths(module.script, module.input_name, module.output_name, context.sink)
     return module
+
+
+def _take_decorator(module: Module, context: Context) -> None:
+    """What `@data_processor` says where the manifest does not. MLReef's platform kept its description alone."""
+    from compiler.pyargs import Processor
+
+    processor = next((one for one in module.script.interface.decorators if isinstance(one, Processor)), None)
+    if processor is None:
+        return
+    said = dict(processor.said)
+    module.description = module.description or processor.description or None
+    module.title = module.title or said.get("name") or None
+    place = module.script.place(processor.line, processor.column)
+    for key, table, field in (
+        ("type", KINDS, "kind"),
+        ("input_type", TYPES_BY_WORD, "input_types"),
+        ("output_type", TYPES_BY_WORD, "output_types"),
+    ):
+        value = said.get(key, "")
+        known = table.get(value.lower().replace(" ", "_").replace("-", "_"))
+        if value and known is None:
+            message = f'"{value}" is no {key.replace("_", " ")} that MLReef knows'
+            context.sink.report(codes.DROPPED, message, place, help=f"it is {listed(dict.fromkeys(table.values()))}")
+        elif known is not None and not getattr(module, field):
+            setattr(module, field, known if field == "kind" else (known,))
 
 
 def _check_path_name(module: Module, field: str, context: Context) -> None:
@@ -319,6 +341,3 @@ def unknown(name_: str, modules: Iterable[str], slot: Slot, context: Context) ->
     context.sink.report(
         codes.UNKNOWN_MODULE, f'"{name_}" is not a module', slot.span_here, suggestion=near, notes=notes
     )
-
-
-__all__ = ["Module", "Said", "boolean", "gather", "name", "read_module", "read_modules", "unknown"]

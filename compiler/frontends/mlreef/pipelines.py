@@ -26,7 +26,7 @@ from compiler.frontends.mlreef.fields import (
     section,
     text,
 )
-from compiler.frontends.mlreef.modules import _TYPES, MODEL, OPERATION, VISUALIZATION, Module, unknown
+from compiler.frontends.mlreef.modules import MODEL, OPERATION, TYPES_BY_WORD, VISUALIZATION, Module, unknown
 from compiler.frontends.mlreef.publishing import Publication, image_environment, software_of
 from compiler.frontends.mlreef.triggers import DEFAULT, read_triggers
 from compiler.ir import (
@@ -265,7 +265,7 @@ _COMMON: Table = {
     "kind": ("kind", choice(PIPELINES)),
     "description": ("description", text),
     "input": ("input", text),
-    "input_types": ("input_types", list_of(choice(_TYPES), least=1)),
+    "input_types": ("input_types", list_of(choice(TYPES_BY_WORD), least=1)),
     "on": ("triggers", read_triggers),
     "keep": ("keep", duration),
     "results": ("results", _results),
@@ -460,7 +460,7 @@ class Composition:
             environment=self._environment(module),
             needs=_needs(before, reads, matrix),
             inputs=(Input(path=reads, origin=step.origin),) if reads is not None else NOTHING,
-            outputs=self._outputs(one, module, step, writes, before),
+            outputs=self._outputs(one, step, writes, before),
             matrix=matrix,
             resources=_resources(module, step),
             timeout=step.timeout or module.timeout,
@@ -523,10 +523,6 @@ class Composition:
         ]
         reads = self._data_argument(module, module.input_name, source, given, step)
         writes = self._data_argument(module, module.output_name, output, given, step)
-        if reads is None and source is not None:
-            scripts.report_data_paths(module.script, module.input_name, module.input_name, self.context.sink)
-        if writes is None:
-            scripts.report_data_paths(module.script, module.output_name, module.output_name, self.context.sink)
         self._check_required(module, given, step)
         return tuple(given), reads, writes
 
@@ -589,9 +585,7 @@ class Composition:
         self.environments.setdefault(module.name, made if published else made.replace(publish=None))
         return module.name
 
-    def _outputs(
-        self, one: PipelineSaid, module: Module, step: Step, writes: Text | None, before: Job | None
-    ) -> tuple[Artifact, ...]:
+    def _outputs(self, one: PipelineSaid, step: Step, writes: Text | None, before: Job | None) -> tuple[Artifact, ...]:
         if writes is None:
             return NOTHING
         keep = one.fields.get("keep")
@@ -602,7 +596,6 @@ class Composition:
             found.append(
                 Artifact(path=_merged((*writes, f"/{metrics}")), kind="metrics", keep=keep, origin=step.origin)
             )
-        del module
         return tuple(found)
 
     def _objectives(self, one: PipelineSaid, step: Step, before: Job | None) -> tuple[Objective, ...]:

@@ -11,7 +11,6 @@ from compiler.frontends.mlreef.bases import read_base
 from compiler.frontends.mlreef.fields import Context, list_of, name, path, section, text
 from compiler.frontends.mlreef.modules import (
     MODULE,
-    REQUIREMENTS,
     Module,
     Said,
     gather,
@@ -47,10 +46,10 @@ PROJECT: Table = {
 _OF_MODULES = ("kind", "entry", "requirements", "input_types", "output_types")  # one of them makes a module's manifest
 
 
-class Repository:
+class Holding:
     """What a manifest and its folder hold, before anything is composed of it."""
 
-    __slots__ = ("context", "fields", "modules", "name", "origin")
+    __slots__ = ("context", "fields", "modules", "name")
 
     def __init__(self, name: str, fields: dict[str, Any], modules: dict[str, Module], context: Context) -> None:
         self.name = name
@@ -82,7 +81,7 @@ def _is_generated(unit: str, source: Source) -> bool:
     )
 
 
-def of_script(unit: str, files: Files, sink: Sink) -> Repository | None:
+def of_script(unit: str, files: Files, sink: Sink) -> Holding | None:
     """A script by itself: a module that is published."""
     script = scripts.read_script(unit, files, sink)
     if script is None:
@@ -95,7 +94,7 @@ def of_script(unit: str, files: Files, sink: Sink) -> Repository | None:
     given = own_name(unit)
     said = Said(given, {"entry": unit, "origin": script.origin()}, _no_slot(), context.folder)
     modules = gather([said], context, ())
-    return Repository(given, {"publication": Publication()}, modules, context)
+    return Holding(given, {"publication": Publication()}, modules, context)
 
 
 def _no_slot() -> Slot:
@@ -105,7 +104,7 @@ def _no_slot() -> Slot:
     return yamltree.root_slot(document)
 
 
-def of_manifest(source: Source, unit: str, files: Files, sink: Sink) -> Repository | None:
+def of_manifest(source: Source, unit: str, files: Files, sink: Sink) -> Holding | None:
     """What a `mlreef.yaml` says."""
     check_source(source, sink)
     slot = _root(source, sink)
@@ -117,7 +116,7 @@ def of_manifest(source: Source, unit: str, files: Files, sink: Sink) -> Reposito
         sink.report(core.WRONG_TYPE, f"a manifest is a mapping, not {reader.kind_of(slot.value)}", at)
         return None
     if any(key in slot.value.entries for key in _OF_MODULES):
-        return _of_module(slot, unit, context)
+        return _of_module(slot, context)
     fields = section(slot, context, PROJECT, "a manifest", ())
     if fields is None:
         return None
@@ -129,10 +128,10 @@ def of_manifest(source: Source, unit: str, files: Files, sink: Sink) -> Reposito
     for module in modules.values():
         if module.base is None:
             module.base = fields.get("base")
-    return Repository(fields.get("name", ""), fields, modules, context)
+    return Holding(fields.get("name", ""), fields, modules, context)
 
 
-def _of_module(slot: Slot, unit: str, context: Context) -> Repository | None:
+def _of_module(slot: Slot, context: Context) -> Holding | None:
     """A manifest of one module: its script is the only one of the folder, unless `entry` names it."""
     fields = section(slot, context, MODULE, "a module's manifest")
     if fields is None:
@@ -148,8 +147,7 @@ def _of_module(slot: Slot, unit: str, context: Context) -> Repository | None:
     modules = gather([said], context, () if entry else (context.folder,))
     modules = {name_: module for name_, module in modules.items() if name_ == given}
     publication = fields.get("publication") or Publication()
-    del unit
-    return Repository(given, {"publication": publication, "origin": fields["origin"]}, modules, context)
+    return Holding(given, {"publication": publication, "origin": fields["origin"]}, modules, context)
 
 
 def _root(source: Source, sink: Sink) -> Slot | None:
@@ -169,7 +167,7 @@ def _root(source: Source, sink: Sink) -> Slot | None:
     return None
 
 
-def _project(found: Repository, unit: str) -> Project:
+def _project(found: Holding, unit: str) -> Project:
     fields, context = found.fields, found.context
     pipelines = fields.get("pipelines") or ()
     publication = fields.get("publication")
@@ -196,6 +194,3 @@ def _project(found: Repository, unit: str) -> Project:
         environments=environments or NOTHING,
         origin=fields.get("origin"),
     )
-
-
-__all__ = ["REQUIREMENTS", "Repository", "of_manifest", "of_script", "read_unit"]

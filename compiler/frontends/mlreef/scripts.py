@@ -23,8 +23,6 @@ _OTHERS = frozenset(
 )
 _NO_ENTRY = frozenset(("setup.py", "conftest.py", "__init__.py", "noxfile.py"))
 _HINTS = ("argparse", "@data_processor", "@processor")
-PYTHONS = "3.11 and later"  # the grammar of the Python that reads is newer, or the same
-
 INPUT, OUTPUT = "input_path", "output_path"
 
 # Remarks of the reader that say what MLReef drops, and those that say less than the author means.
@@ -224,7 +222,8 @@ def report_data_paths(script: Script, input_name: str, output_name: str, sink: S
             message = f'"{script.path}" takes no "{flag}"'
             near = _near(script, name)
             advice = f"name {near} in the module's manifest" if near else "a pipeline gives it no data by that way"
-            sink.report(codes.NO_DATA_PATH, message, Span(script.source, 0, 0), help=advice)
+            first = min((argument.line for argument in script.interface.parameters), default=1)
+            sink.report(codes.NO_DATA_PATH, message, script.place(first, 1), help=advice)
 
 
 def _near(script: Script, name: str) -> str | None:
