@@ -190,6 +190,13 @@ def test_nested_folds_are_single_steps_behind_their_tags(tmp_path: Path) -> None
     assert "train-lesions-predict" in needs(made, "train-lesions-test"), "both write into the model's file"
 
 
+def test_an_ensemble_of_one_is_refused(tmp_path: Path) -> None:
+    lines = "    - mml train proj=p pivot.name=lesions mode.cv=false mode.subroutines=[train,predict]\n"
+    post = "    - mml post proj=q pivot.name=lesions reuse.models=p"
+    assert codes(tmp_path, TASKS + lines + post + "\n") == ["mml-refused"]
+    assert codes(tmp_path, TASKS + lines + post + " mode.subroutines=[calibrate]\n") == []
+
+
 def test_what_starts_an_experiment(tmp_path: Path) -> None:
     by_hand = project(tmp_path, "mml info").pipelines[0]
     assert by_hand.triggers == (OnManual(),)

@@ -13,7 +13,7 @@ from compiler import ir
 from compiler.frontends.mml import codes
 from compiler.frontends.mml.composing import get
 from compiler.frontends.mml.experiment import PYTHON, Experiment, Run
-from compiler.frontends.mml.planner import TAG, Plan, base_of, nested
+from compiler.frontends.mml.planner import TAG, base_of, nested
 from compiler.frontends.mml.runs import sanitized, written
 from compiler.ir import Artifact, EnvVar, Exec, Job, Matrix, Need, Ref
 
@@ -1007,6 +1007,3 @@ class Training:
         keep = [f"results/{project}", f"results/{model.project}/MODELS"] if self.carried else []
         name, tars = graph.step(f"{self.run.name}-test", project, words, wanted, keep, gpu=True)
         model.updates.append(Held(name, tars[0] if tars else "", project))
-
-
-__all__ = ["Plan", "make"]

@@ -271,12 +271,21 @@ class _State:
         if not found.steps:
             return
         run.plan = found
+        self._check_ensemble(run, found)
         self._keep_models(run, found)
         scheduler = str(composing.get(run.config, "mode.scheduler._target_")).rpartition(".")[2]
         if scheduler == "CreateScheduler":
             self.made.update(task for task in found.tasks if TAG not in task)
         elif scheduler in PLANNED_TASKS:
             self.made.update(found.tasks)
+
+    def _check_ensemble(self, run: Run, found: planner.Plan) -> None:
+        """mml-core 1.0.4 searches ensembles of two models and more, and fails where there is one."""
+        methods = [step.method for step in found.steps]
+        if "select_ensemble" in methods and methods.count("calibrate_predictions") == 1:
+            message = "an ensemble is made of two models or more, and one is reused"
+            advice = "write mode.subroutines=[calibrate]"
+            self.reading.sink.report(codes.REFUSED, message, _place(run, "reuse.models"), help=advice)
 
     def _keep_models(self, run: Run, found: planner.Plan) -> None:
         """What a run trains and predicts, for those that post-process it."""
