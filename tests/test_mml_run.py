@@ -253,6 +253,13 @@ def test_names_with_question_marks_travel_in_one_tar(tmp_path: Path) -> None:
     assert (other / "seen").read_text() == "new\n"
 
 
+def test_a_search_is_tried_again_without_the_locks_of_the_first(tmp_path: Path) -> None:
+    text = "test ! -e $MML_RESULTS_PATH/p/hpo || exit 9\nmkdir -p $MML_RESULTS_PATH/p/hpo/ci; exit 3\n"
+    mml = program(tmp_path, text)
+    assert call(tmp_path, "--sweep", "--", mml, "train", "--multirun").returncode == 3
+    assert call(tmp_path, "--sweep", "--", mml, "train", "--multirun").returncode == 3
+
+
 def test_paths_of_another_place_are_written_anew() -> None:
     held = [{"models": ["/a/results/p/m.json", "/a/results2/x"], "n": 1}]
     assert step.moved(held, "/a/results", "/b") == [{"models": ["/b/p/m.json", "/a/results2/x"], "n": 1}]

@@ -320,6 +320,8 @@ def step(options: argparse.Namespace) -> int:
     words = options.command
     run = Run(place, options.project, options.id)
     if options.sweep:
+        # A search is not continued: an attempt before this one has left locks. Its trials are in the study.
+        shutil.rmtree(os.path.join(place.results, options.project, "hpo"), ignore_errors=True)
         take(place, options.take)
         status = call(words, environment)
         if status == 0:
