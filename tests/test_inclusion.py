@@ -104,7 +104,7 @@ def test_init_adds_the_include_and_is_idempotent(
     text = Path(".gitlab-ci.yml").read_text()
     assert text == f"include:\n  {LINE}\n  - component: {component}\n\n{JOBS}"
     before = Path("headrace.yaml").read_bytes()
-    assert main(["init", "--target", "gitlab", "--component", component]) == 0
+    assert main(["init", "--component", component]) == 0
     shown = capsys.readouterr().out
     assert "headrace.yaml: unchanged" in shown
     assert ".gitlab-ci.yml: unchanged" in shown

@@ -43,6 +43,8 @@ def run(arguments: Namespace) -> int:
     from compiler.scaffold import manifest, survey
 
     sink = Sink()
+    if arguments.component:
+        arguments.target = "gitlab"  # nobody else has components
     if not os.path.isdir(arguments.path):
         sink.report(codes.UNREADABLE, f'"{arguments.path}" is not a folder')
     else:
