@@ -264,6 +264,16 @@ def test_a_secret_may_be_named_and_not_be_told(tmp_path: Path) -> None:
     assert [one[:12] for one in problems(tmp_path, BOX, secret + "data: {a: YQ==}\n")] == ["error HR2529"]
 
 
+def test_other_files_of_the_repository_are_let_be(tmp_path: Path) -> None:
+    (tmp_path / "chart.yaml").write_text("apiVersion: v1\nkind: Secret\nmetadata: {{ name }}\ndata: {{- x }}\n")
+    (tmp_path / "web.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {}\n")
+    project, found = read(tmp_path, BOX)
+    assert [one for one in found if not one.startswith("note")] == []
+    assert project is not None
+    (deploy,) = (job.action for job in project.jobs if isinstance(job.action, Deploy))
+    assert deploy.documents == ("module.yaml",)
+
+
 @pytest.mark.parametrize(
     "text", ["[]", "a: [", "kind: DataBox", "apiVersion: [x]\nkind: {}", "\x00", "metadata:\n" * 3]
 )

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _SKIPPED = ("expected", "node_modules", "site-packages", "venv")
 _MARK = "Compiled by headrace"
+_GITOPS = ("source.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io", "argoproj.io/")
+_TELLING = (GROUP, *(f"kind: {kind}" for kind in (*KINDS, SCALING_KIND, "Secret")), *_GITOPS)
 _SHOWN = 6  # fields that a note names
 
 
@@ -164,15 +166,15 @@ def _paths(folder: str, repository: Files) -> list[str]:
 
 
 def _has_documents(source: Source) -> bool:
-    """Whether a file may hold Kubernetes documents that a person wrote."""
+    """Whether a person wrote documents in a file that are a module's: the platform's, secrets, and those of its GitOps."""
     head = source.text.split("\n", 1)[0]
-    return _MARK not in head and any(
-        line.startswith(("apiVersion:", '"apiVersion":', "{", "kind:", "metadata:")) for line in source.text.split("\n")
-    )
+    return _MARK not in head and any(word in source.text for word in _TELLING)
 
 
 def _read_file(path: str, source: Source, module: Module) -> None:
-    for document in parse(source, module.sink):
+    """A file without a word of the platform's may be anything, such as a template: what can't be read of it is let be."""
+    sink = module.sink if GROUP in source.text else Sink()
+    for document in parse(source, sink):
         if document.root is None or reader.is_null(document.root):
             continue
         slot = root_slot(document)
