@@ -148,6 +148,10 @@ def test_a_project_without_a_name_is_its_folder_s(tmp_path: Path) -> None:
         (TASK + RUN + "    taskRef: {project: x}\n", ["HR2003:5"]),
         ("name: churn\ntasks: [train]\n", ["HR2002:2"]),
         ("name: churn\ndataSets: [{name: d}]\n", ["HR2003:2"]),
+        (
+            f"name: churn\ndataSets: [{{name: d, path: d}}, {{name: d, path: e}}]\ntasks: [{{name: t, {RUN.strip()}}}]\n",
+            ["HR3104:2"],
+        ),
         ("name: churn\nmodels: [{training: {}}]\n", ["HR2003:2"]),
     ],
 )
@@ -356,8 +360,8 @@ def test_what_is_not_there_is_an_error(text: str, told: list[str], tmp_path: Pat
 
 
 def test_long_chains_and_wide_pipelines_end(tmp_path: Path) -> None:
-    chain = "".join(f"  - name: t{at}\n    taskRef: {{name: t{at + 1}}}\n    env: []\n" for at in range(1500))
-    assert "HR1006" in " ".join(Read(tmp_path, f"name: churn\ntasks:\n{chain}  - name: t1500\n    {RUN}").told())
+    chain = "".join(f"  - name: t{at}\n    taskRef: {{name: t{at + 1}}}\n    env: []\n" for at in range(300))
+    assert "HR1006" in " ".join(Read(tmp_path, f"name: churn\ntasks:\n{chain}  - name: t300\n    {RUN}").told())
     doubled = "".join(f"  - name: p{at}\n    pipeline: [p{at + 1}, p{at + 1}]\n" for at in range(40))
     assert "HR1006" in " ".join(Read(tmp_path, f"name: churn\ntasks:\n{doubled}  - name: p40\n    {RUN}").told())
 
@@ -495,6 +499,24 @@ def test_left_over_keys_do_not_count(tmp_path: Path) -> None:
     assert read.project.services[0].deploy.ingress is not None
     assert read.project.services[0].deploy.ingress.tls is True
     assert {one.code.number for one in read.found} == {"HR2101"}
+
+
+def test_names_that_become_one_stay_apart(tmp_path: Path) -> None:
+    project = Read(tmp_path, f"name: churn\ntasks:\n  - name: a b\n    {RUN}  - name: a-b\n    {RUN}").project
+    assert sorted(job.name for job in project.jobs) == ["a-b", "a-b-2"]
+    assert [pipeline.members for pipeline in project.pipelines] == [("a-b",), ("a-b-2",)]
+    assert len({pipeline.name for pipeline in project.pipelines}) == 2
+
+
+def test_a_pipeline_in_itself_is_an_error(tmp_path: Path) -> None:
+    text = f"{TASK}pipeline: [other, b]\n  - name: b\n    pipeline: [train]\n  - name: other\n    {RUN}"
+    assert set(Read(tmp_path, text).told()) == {"HR2101:4", "HR3013:4", "HR2101:6", "HR3013:6"}
+
+
+def test_a_model_that_says_nothing_is_nothing(tmp_path: Path) -> None:
+    read = Read(tmp_path, "name: churn\nmodels: [{name: m}]\n")
+    assert read.maybe is None
+    assert {one.code.number for one in read.found} == {"HR3105"}
 
 
 def test_a_project_of_templates_has_nothing_to_run(tmp_path: Path) -> None:

@@ -23,10 +23,14 @@ from compiler.source import At
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from compiler.diagnostics import Sink
     from compiler.frontends.ame.projects import Others
     from compiler.frontends.base import Files
     from compiler.source import Origin
+
+    Named = TypeVar("Named", config.Task, config.DataSet)
 
 # AME ends no task. Six hours are what every target gives: https://docs.github.com/en/actions/reference/limits
 TIMEOUT_SECONDS = 6 * 3600
@@ -39,11 +43,14 @@ def lower(project: config.ProjectConfig, others: Others, files: Files, sink: Sin
     """The project of a file; None where it has nothing of its own to run, which is said."""
     if not (project.tasks or project.models or project.datasets):
         if not sink.failed:
-            message = f'"{project.name}" has nothing to run'
-            advice = "templates are for the tasks of other projects in this repository" if project.templates else None
-            sink.report(ame.NOTHING_TO_RUN, message, project.origin, help=advice)
+            report_nothing(project, sink)
         return None
     return Lowering(project, others, files, sink).project(unit)
+
+
+def report_nothing(project: config.ProjectConfig, sink: Sink) -> None:
+    advice = "templates are for the tasks of other projects in this repository" if project.templates else None
+    sink.report(ame.NOTHING_TO_RUN, f'"{project.name}" has nothing to run', project.origin, help=advice)
 
 
 class Lowering:
@@ -64,13 +71,11 @@ class Lowering:
         self.secret_names = Names()
         self.datasets: dict[tuple[str, str], ir.Dataset] = {}
         self.dataset_names = Names()
-        self.waiting: list[
-            tuple[config.DataSet, str]
-        ] = []  # data sets whose producers are to be made, and their folders
+        self.waiting: list[tuple[config.DataSet, str]] = []  # data sets without their producers yet, and their folders
         self.job_of: dict[int, list[str]] = {}  # the last jobs of a task of the project's list, by its identity
         self.tracked: set[int] = set()  # tasks that train a model, which have to reach MLflow
 
-    def project(self, unit: str) -> Project:
+    def project(self, unit: str) -> Project | None:
         from compiler.frontends.ame.models import Models
 
         tasks = self._tasks()
@@ -89,6 +94,9 @@ class Lowering:
         models.lower()
         self._produce()
         self._loose_datasets()
+        if not (self.jobs or models.services or self.sink.failed):
+            report_nothing(self.own, self.sink)
+            return None
         return Project(
             name=legal(self.own.name, self.own.origin, self.sink),
             manifest=unit,
@@ -103,15 +111,21 @@ class Lowering:
         )
 
     def _tasks(self) -> list[config.Task]:
-        """The project's tasks. Of two of one name AME finds the first."""
-        kept: dict[str, config.Task] = {}
-        for number, task in enumerate(self.own.tasks):
-            name = task.name or f"\0{number}"
-            other = kept.setdefault(name, task)
-            if other is not task:
+        """The project's tasks. Of two of one name AME finds the first; templates and data sets are looked up alike."""
+        self._first(self.own.templates, "template")
+        self._first(self.own.datasets, "data set")
+        return self._first(self.own.tasks, "task")
+
+    def _first(self, found: tuple[Named, ...], what: str) -> list[Named]:
+        """The first one of each name, and all without one."""
+        kept: dict[str, Named] = {}
+        for number, one in enumerate(found):
+            name = one.name or f"\0{number}"
+            other = kept.setdefault(name, one)
+            if other is not one:
                 first = () if other.origin is None else (Label(other.origin.span(), "the one that it finds is here"),)
-                message = f'AME never finds a second task "{name}"'
-                self.sink.report(ame.SECOND_NAME, message, task.origin, labels=first, notes=("it is left out",))
+                message = f'AME never finds a second {what} "{name}"'
+                self.sink.report(ame.SECOND_NAME, message, one.origin, labels=first, notes=("it is left out",))
         return list(kept.values())
 
     def _claim(self, dataset: config.DataSet) -> None:
@@ -168,7 +182,8 @@ class Lowering:
         if whole.steps:
             ends = self.steps(whole, name)
         else:
-            self.job_names.taken.discard(name)
+            if name not in self.jobs:
+                self.job_names.taken.discard(name)
             ends = self.add_job(whole, self.job_names.free(name), tracked=id(task) in self.tracked)
         if not ends:
             return
@@ -178,7 +193,8 @@ class Lowering:
     def add_pipeline(
         self, name: str, members: list[str], triggers: tuple[ir.Trigger, ...], at: Origin | None, number: int = LAST
     ) -> None:
-        free = self.pipeline_names.free(name, f"{name}-model")
+        """A pipeline of its own; one that is no task's stands behind, under another name where a task has its."""
+        free = self.pipeline_names.free(name) if number < LAST else self.pipeline_names.free(name, f"{name}-all")
         told = None if at is None else At(f"pipelines.{free}", at.span())
         made = Pipeline(name=free, members=tuple(members), triggers=triggers, origin=told)
         self.pipelines.append((number, made))
@@ -379,7 +395,8 @@ class Lowering:
 
     def _loose_datasets(self) -> None:
         """Data sets that no task of the project reads are there for other projects, and by hand."""
-        loose = [one for one in self.own.datasets if one.task and (one.project, one.name) not in self.datasets]
+        unread = {one.name: one for one in reversed(self.own.datasets) if (one.project, one.name) not in self.datasets}
+        loose = [one for one in self.own.datasets if one.task is not None and unread.get(one.name) is one]
         for dataset in loose:
             self._dataset(dataset)
         self._produce()

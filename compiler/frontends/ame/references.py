@@ -181,6 +181,8 @@ class References:
                 message = f'AME ignores the template "{reference.name}" of a template'
                 self._lost(message, reference.origin)
             return
+        if layer.depth and where == "task":
+            return  # the task that says it is asked for itself
         if layer.depth or where not in RESOLVED:
             places = 'it resolves "taskRef" in a model\'s training and validation, one level deep'
             self._lost(f'AME does not resolve "{reference.name}" here', reference.origin, places)

@@ -13,7 +13,11 @@ from compiler.ir import NOTHING, Need
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from compiler.frontends.ame.lowering import Lowering
+
+    Around: TypeAlias = tuple[config.Steps, ...]
 
 MOST_STEPS = 500  # jobs that the pipelines of one project may become
 DEEPEST = 50  # pipelines in one another
@@ -30,10 +34,10 @@ class Steps:
 
     def lower(self) -> list[str]:
         """The jobs that the pipeline ends with; each brings those before it along."""
-        ends, _ = self._groups(self.parent, self.name, [], 0)
+        ends, _ = self._groups(self.parent, self.name, [], (self.parent.steps,))
         return ends
 
-    def _groups(self, task: config.Task, name: str, before: list[str], depth: int) -> tuple[list[str], list[str]]:
+    def _groups(self, task: config.Task, name: str, before: list[str], around: Around) -> tuple[list[str], list[str]]:
         """The last jobs and all jobs of a pipeline that comes after others. One within it stands in its place."""
         made: list[str] = []
         ends: list[str] = []
@@ -41,12 +45,13 @@ class Steps:
             earlier = [*before, *made]
             ends = []
             for step in group:
-                last, all_of = self._step(step.replace(project=task.project), name, earlier, depth)
+                last, all_of = self._step(step.replace(project=task.project), name, earlier, around)
                 ends += last
                 made += all_of
         return ends, made
 
-    def _step(self, step: config.Task, name: str, before: list[str], depth: int) -> tuple[list[str], list[str]]:
+    def _step(self, step: config.Task, name: str, before: list[str], around: Around) -> tuple[list[str], list[str]]:
+        """`around` are the steps of the pipelines that this one stands in."""
         lowering = self.lowering
         whole = None if self._is_full() else lowering.references.whole(step, "step")
         if whole is None:
@@ -54,8 +59,12 @@ class Steps:
         lowering.lost_trigger(step)
         own = whole.name or (step.reference.name if step.reference is not None else "step")
         wanted = f"{name}-{legal(own, step.origin, lowering.sink)}"
-        if whole.steps and depth < DEEPEST:
-            return self._groups(whole, wanted, before, depth + 1)
+        if any(steps is whole.steps for steps in around):
+            message = f'the pipeline "{own}" is a step of itself'
+            lowering.sink.report(codes.CYCLE, message, step.origin)
+            return [], []
+        if whole.steps and len(around) < DEEPEST:
+            return self._groups(whole, wanted, before, (*around, whole.steps))
         if whole.steps:
             message = f"pipelines stand in one another more than {DEEPEST} deep"
             lowering.sink.report(codes.TOO_DEEP, message, step.origin)
