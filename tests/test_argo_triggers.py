@@ -42,6 +42,19 @@ def test_schedules() -> None:
     assert second["spec"]["workflowSpec"]["arguments"]["parameters"] == [{"name": "event", "value": "schedule"}]
 
 
+def test_a_schedule_needs_the_repository() -> None:
+    """A run by schedule has no value for it: Argo refuses it."""
+    when = (ir.OnSchedule(cron="5 4 * * *"),)
+    bare = make(job("a"), triggers=when, given=settings(options={"repository": None}))
+    told = [one for one in bare.said if one.code.name == "argo-no-repository"]
+    assert [one.message for one in told] == [
+        '"churn" can\'t be started by its schedule: targets.argo.repository is not said'
+    ]
+    assert not [
+        one for one in make(job("a"), triggers=when, given=GITLAB).said if one.code.name == "argo-no-repository"
+    ]
+
+
 def test_parameters_are_the_workflows() -> None:
     made = make(
         job("a"),

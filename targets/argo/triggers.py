@@ -51,6 +51,13 @@ GITLAB = {
 def schedules(scope: Scope) -> list[dict[str, Any]]:
     """A CronWorkflow a schedule."""
     given = [trigger for trigger in scope.pipeline.triggers if isinstance(trigger, OnSchedule)]
+    if given and scope.options.repository is None:
+        scope.sink.report(
+            codes.NO_REPOSITORY,
+            f'"{scope.pipeline.name}" can\'t be started by its schedule: targets.argo.repository is not said',
+            given[0].origin or scope.pipeline.origin,
+            help="say repository: its URL",
+        )
     made = []
     for number, trigger in enumerate(given, 1):
         name = scope.names.workflow if len(given) == 1 else scope.names.of_workflow(str(number))
