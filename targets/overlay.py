@@ -13,14 +13,16 @@ from compiler.diagnostics import suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any, TypeAlias
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, Literal, TypeAlias
 
     from compiler.diagnostics import Place, Sink
 
     KeyPath: TypeAlias = tuple[str, ...]
+    Schema: TypeAlias = Literal["argo", "github", "gitlab"]
 
 PARTS = ("pipeline", "jobs")
+MOST_JUDGED = 10  # faults of one document that are told
 ANY = "*"  # in a forbidden path: any key
 
 
@@ -58,6 +60,49 @@ def apply(
             _lay(tree, jobs[name], f"jobs.{name}", forbidden, sink, at)
         else:
             _report_unknown(str(name), "a job of this manifest", jobs, sink, at)
+
+
+def judge(schema: Schema, documents: Iterable[dict[str, Any]], sink: Sink, at: Place = None) -> None:
+    """Report what a target's own schema, closed, does not take of documents that an overlay has been laid over.
+
+    Without an overlay they are right, so that whatever is wrong came with it. Documents may be parts of the output: the
+    jobs that were touched.
+    """
+    from itertools import islice
+
+    from jsonschema import Draft7Validator, Draft202012Validator
+
+    import schemas
+
+    kind = Draft202012Validator if schema == "argo" else Draft7Validator
+    validator: Any = kind(schemas.vendor(schema))
+    for document in documents:
+        for wrong in islice(validator.iter_errors(document), MOST_JUDGED):
+            error = _nearest(wrong)
+            place = ".".join(map(str, error.absolute_path)) or "the pipeline"
+            sink.report(codes.BAD_OVERLAY, f"overlay: {place}: {_shortened(error.message)}", at)
+
+
+def _nearest(error: Any) -> Any:
+    """Of the ways in which alternatives fail, the one that says least: the others are other kinds of thing."""
+    while error.context:
+        unknown = [one for one in error.context if one.validator == "additionalProperties"]
+        error = min(unknown or error.context, key=lambda one: len(one.message))
+    return error
+
+
+def touched(overlay: Any, jobs: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """What was emitted for the jobs that an overlay names, by their names."""
+    named = overlay.get("jobs") if isinstance(overlay, dict) else None
+    found: dict[str, dict[str, Any]] = {}
+    for name in named if isinstance(named, dict) else ():
+        for number, one in enumerate(jobs.get(name, ())):
+            found[f"{name}-{number}" if number else str(name)] = one
+    return found
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 160 else text[:100] + " … " + text[-57:]
 
 
 def _report_unknown(name: str, what: str, known: Any, sink: Sink, at: Place) -> None:

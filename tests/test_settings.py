@@ -86,6 +86,44 @@ jobs: {a: {run: x, secrets: [{name: a-b, file: /one}, {name: A_B, file: /two}]}}
     assert "key: a-b" in file.text
 
 
+@pytest.mark.parametrize(
+    ("name", "overlay", "wrong"),
+    [
+        ("gitlab", "{jobs: {a: {coverage: '/x/', scirpt: [x]}}}", "a: Additional properties are not allowed ('scirpt'"),
+        ("gitlab", "{jobs: {b: {coverage: 3}}}", "b.coverage: 3 is not of type"),
+        ("gitlab", "{pipeline: {default: {intreruptible: true}}}", "default: Additional properties"),
+        ("gitlab", "{jobs: {a: {coverage: '/x/'}}, pipeline: {default: {tags: [x]}}}", None),
+        (
+            "github",
+            "{jobs: {a: {timeout-minuts: 3}}}",
+            "jobs.a: Additional properties are not allowed ('timeout-minuts'",
+        ),
+        ("github", "{pipeline: {run-nam: x}}", "Additional properties are not allowed ('run-nam'"),
+        ("github", "{jobs: {b: {env: {X: '1'}}}, pipeline: {run-name: x}}", None),
+        (
+            "argo",
+            "{jobs: {a: {metadata: {lables: {a: b}}}}}",
+            "metadata: Additional properties are not allowed ('lables'",
+        ),
+        ("argo", "{pipeline: {spec: {priorty: 3}}}", "spec: Additional properties are not allowed ('priorty'"),
+        ("argo", "{jobs: {b: {metadata: {labels: {a: b}}}}, pipeline: {spec: {priority: 3}}}", None),
+    ],
+)
+def test_an_overlay_is_judged_by_the_targets_own_schema(
+    tmp_path: Path, name: str, overlay: str, wrong: str | None
+) -> None:
+    jobs = "{a: {run: x}, b: {run: x, matrix: {f: [1, 2]}}}"
+    text = f"jobs: {jobs}\ntargets: {{{name}: {{overlay: {overlay}}}}}\n"
+    (tmp_path / "headrace.yaml").write_text(HEAD + text, encoding="utf-8")
+    sink, repository = Sink(), Repository(str(tmp_path))
+    project = native.read("headrace.yaml", repository, sink)
+    assert project is not None
+    driver.emit(driver.lowered(project, repository, sink), [target(name)], sink)
+    errors = [f"{one.code.number} {one.message}" for one in sink.diagnostics if one.severity == "error"]
+    assert len(errors) == (wrong is not None), errors
+    assert wrong is None or (errors[0].startswith("HR4005") and wrong in errors[0])
+
+
 FOLLOWED = """
 jobs: {a: {run: x}, b: {run: y}}
 pipelines:

@@ -126,6 +126,11 @@ def _overlay(made: list[workflows.Made], settings: Settings, sink: Sink) -> None
             jobs.setdefault(name, []).extend(templates)
     rest = {part: tree for part, tree in given.items() if part != "pipeline"}
     overlay.apply({}, rest, jobs, FORBIDDEN, sink, settings.origin)
+    those = overlay.touched(given, jobs).values()
+    for one in made:
+        if one.workflow:
+            spec = {**one.workflow["spec"], "templates": [one.workflow["spec"]["templates"][0], *those]}
+            overlay.judge("argo", [{**one.workflow, "spec": spec}], sink, settings.origin)
 
 
 def _say_needed(made: list[workflows.Made], images: Images, sink: Sink, settings: Settings) -> None:

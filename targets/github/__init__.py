@@ -121,13 +121,18 @@ def _overlay(workflow: Any, found: list[tuple[str, dict[str, Any]]], settings: S
     if not settings.overlay:
         return
     from targets import overlay
+    from targets.github.workflow import legal_id
 
     emitted = {id_: job for _, data in found for id_, job in data["jobs"].items()}
     jobs = {
         name: [emitted[workflow.ids[part]] for part in parts if workflow.ids[part] in emitted]
         for name, parts in workflow.members.items()
     }
-    overlay.apply(found[0][1], settings.overlay, jobs, FORBIDDEN, sink, settings.origin)
+    document = found[0][1]
+    overlay.apply(document, settings.overlay, jobs, FORBIDDEN, sink, settings.origin)
+    those = overlay.touched(settings.overlay, jobs) or dict(list(document["jobs"].items())[:1])
+    kept = {**document, "jobs": {legal_id(name): job for name, job in those.items()}}
+    overlay.judge("github", [kept], sink, settings.origin)
 
 
 def script(name: str) -> str:

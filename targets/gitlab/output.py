@@ -133,6 +133,11 @@ class Output:
                 if pipeline in own:
                     jobs.setdefault(name, []).extend(emitted)
             overlay.apply(data, settings.overlay, jobs, FORBIDDEN, self.sink, settings.origin)
+            if settings.overlay:
+                # Of the main file what is no job, and the jobs that were touched, wherever they stand.
+                kept = {key: value for key, value in data.items() if not _is_job(value)}
+                kept |= overlay.touched(settings.overlay, jobs)
+                overlay.judge("gitlab", [kept], self.sink, settings.origin)
 
     def _file(self, pipeline: Pipeline, *, child: bool = False, starts: tuple[Clause, ...] = ()) -> File:
         project, settings = self.owners[pipeline.name]
@@ -438,6 +443,10 @@ def _group_of(pipeline: Pipeline) -> Any:
 
 def _has(pipeline: Pipeline, kind: type[Any]) -> bool:
     return any(isinstance(trigger, kind) for trigger in pipeline.triggers)
+
+
+def _is_job(value: Any) -> bool:
+    return isinstance(value, dict) and ("script" in value or "trigger" in value)
 
 
 def _merged(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
