@@ -93,6 +93,16 @@ def _has_credential(text: str) -> bool:
     return bool(found.diagnostics)
 
 
+def _is_path(text: str) -> bool:
+    """Whether text is a path of the repository without globs."""
+    from compiler.paths import PathError, from_root
+
+    try:
+        return from_root(text, "") == text and not any(character in text for character in "*?[")
+    except PathError:
+        return False
+
+
 class _Generated:
     def __init__(self, root: Mapping, source: Source, unit: str, sink: Sink) -> None:
         self.root = root
@@ -241,7 +251,7 @@ class _Generated:
         """A folder of the repository for what a variable mounts; "" for one that is none."""
         value = self.variables.get(host.lstrip("$").strip("{}"), host)
         found = normpath(value.removeprefix(ROOT)) if value.startswith(ROOT) else ""
-        if not found or found.startswith(("..", "/", "$", "-")):
+        if not found or found.startswith(("..", "/", "$", "-")) or not _is_path(found):
             message = f"{reader.shown(value)} is no folder of the repository: it is not mounted"
             self.sink.report(codes.UNREAD_LINE, message, line.at)
             return ""

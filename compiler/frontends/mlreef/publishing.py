@@ -11,7 +11,7 @@ import os
 from posixpath import dirname, relpath
 
 from compiler.frontends.mlreef import codes
-from compiler.frontends.mlreef.fields import Context, boolean, choice, integer, list_of, section, text
+from compiler.frontends.mlreef.fields import Context, boolean, choice, integer, list_of, name, section, text
 from compiler.ir import (
     NOTHING,
     Build,
@@ -100,7 +100,7 @@ PUBLISH: Table = {
     "repository": ("repository", text),
     "registry": ("registry", text),
     "provenance": ("provenance", boolean),
-    "index": ("index", text),
+    "index": ("index", name),
 }
 
 
@@ -174,8 +174,8 @@ def _add(module: Module, said: Publication, made: Published, context: Context) -
         made.jobs.extend(tried)
     before = [build.name, *(job.name for job in tried)]
     made.jobs.append(_release_job(module, said, before, _part(module, "version")))
-    for name in LOGIN:
-        made.secrets.setdefault(name, Secret(name=name))
+    for secret in LOGIN:
+        made.secrets.setdefault(secret, Secret(name=secret))
     return [*before, f"release-{module.name}"]
 
 
