@@ -300,5 +300,6 @@ def _report_assumed(module: Module) -> None:
         if names:
             told.append(f"{status}: {', '.join(names[:_SHOWN])}{more}")
     at = next(slot for status, slot in found.values() if status == ASSUMED)
-    message = f"the platform's schema is not known in full: {len(found)} fields of this module are not verified"
+    count = f"{len(found)} fields of this module are" if len(found) > 1 else "a field of this module is"
+    message = f"the platform's schema is not known in full: {count} not verified"
     module.sink.report(codes.ASSUMED, message, at, notes=tuple(told))
