@@ -18,7 +18,7 @@ from tests.tools.process import Completed, program, run
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BASES = ("docker.io/library/python:3.12-slim-bookworm", "docker.io/library/python:3.11-slim", "localhost/python-base")
+BASES = ("docker.io/library/python:3.12-slim-bookworm", "docker.io/library/python:3.11-slim")
 MANIFEST = "version: 1\nname: demo\njobs:\n  train: {run: python train.py}\n"
 
 
