@@ -156,6 +156,8 @@ def test_every_fault_is_told_at_its_place(tmp_path: Path) -> None:
         ("mml: {runs: [{mode: info, name: a}, {mode: info, name: a}]}", "duplicate-name"),
         ("mml: {runs: [{mode: info, objectives: [x]}]}", "bad-objective"),
         ("mml: {runs: [mml dim]}", "mml-unknown-option"),
+        ("mml: {runs: [mml info proj=../x]}", "mml-refused"),
+        ("mml: {runs: [mml info proj=]}", "mml-refused"),
         ("env: {MODEL_TOKEN: abcdefghijklmnop}\nmml: {runs: [mml info]}", "secret-in-clear"),
     ],
 )  # fmt: skip

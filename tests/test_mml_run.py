@@ -127,7 +127,7 @@ def test_an_experiment_runs_from_the_data_set_to_the_ensemble(tmp_path: Path, ca
 
 def test_a_run_that_is_killed_goes_on_in_the_middle_of_a_step(tmp_path: Path, cache: Path) -> None:
     """Folds without nesting, so that the launcher picks each step, before the kill and after it."""
-    place = Place(tmp_path, FOLDS, cache, STANDIN_EPOCHS="8", STANDIN_SECONDS="0.7")
+    place = Place(tmp_path, FOLDS, cache, STANDIN_EPOCHS="6", STANDIN_SECONDS="0.7")
     process = place.start()
     end = time.monotonic() + 90
     while time.monotonic() < end and not saved(cache):

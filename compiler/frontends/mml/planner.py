@@ -416,7 +416,8 @@ class _Planner:
                 "lr_scheduler",
                 "write mode.nested=true, or choose another one",
             )
-        for name, callback in (self.get("cbs") or {}).items():
+        callbacks = self.get("cbs")
+        for name, callback in callbacks.items() if isinstance(callbacks, dict) else ():
             callback = callback if isinstance(callback, dict) else {}
             if "EarlyStopping" in str(callback.get("_target_")) and "val" in str(callback.get("monitor")):
                 self.refuse(

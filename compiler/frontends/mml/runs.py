@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes as core
+from compiler import reader
 from compiler.diagnostics import listed, suggest
 from compiler.frontends.mml import codes, commandlines, composing, planner
 from compiler.frontends.mml.commandlines import CommandError, CommandLine
@@ -29,6 +30,19 @@ OWN_KEYS = {
     "out_dir": "say it under `results`",
     "proj_path": "say the root under `results`, and `proj`",
 }
+RESOLVED = (
+    "proj",
+    "seed",
+    "task_list",
+    "pivot",
+    "tagging",
+    "mode",
+    "reuse",
+    "remove",
+    "hpo",
+    "preprocessing",
+    "distance",
+)
 PLANNED_TASKS = frozenset(  # modes whose runs make the tagged tasks of their task_list
     ("PreprocessScheduler", "TrainingScheduler", "TransferScheduler", "PostprocessScheduler", "InfoScheduler",
      "FEDScheduler", "SampleBasedScheduler", "SemanticScheduler", "EnsembleDistancesScheduler",
@@ -187,11 +201,18 @@ def _compose(run: Run, reading: Reading) -> bool:
     given = [override for override in run.line.overrides if not isinstance(override.value, Sweep)]
     try:
         run.config, run.choices = composing.compose(reading.experiment.tree, given)
+        for key in RESOLVED:
+            composing.get(run.config, key)
     except composing.ComposeError as error:
         at = run.at(error.text)
         advice = None if error.suggestion else error.help
         reading.sink.report(codes.UNKNOWN_OPTION, str(error), at, help=advice, suggestion=error.suggestion)
         return False
+    project = composing.get(run.config, "proj")
+    if not isinstance(project, (str, int)) or not _is_folder(str(project)):
+        message = f"{reader.shown(str(project))} is no project: letters, digits, _, - and ., a letter or digit first"
+        reading.sink.report(codes.REFUSED, message, _place(run, "proj"))
+        fine = False
     for key in ("n_folds", "ensure_balancing"):
         said = [override for override in run.line.overrides if override.key == f"mode.{key}"]
         if said and "CreateScheduler" in str(composing.get(run.config, "mode.scheduler._target_")):
@@ -219,6 +240,11 @@ def _name(runs: list[Run], reading: Reading) -> None:
         run.name = _free(
             "-".join(filter(None, (mode, sanitized(pivot) if isinstance(pivot, str) else ""))), seen, taken
         )
+
+
+def _is_folder(name: str) -> bool:
+    """A project is a folder's name, and becomes a part of many."""
+    return bool(name) and name[0].isalnum() and all(c.isascii() and (c.isalnum() or c in "_-.") for c in name)
 
 
 def _is_name(name: str) -> bool:
@@ -270,7 +296,8 @@ class _State:
             self._report(refusal, run, found.pivot or "", found.tasks)
         if not found.steps:
             return
-        run.plan = found
+        if not kept:
+            run.plan = found
         self._check_ensemble(run, found)
         self._keep_models(run, found)
         scheduler = str(composing.get(run.config, "mode.scheduler._target_")).rpartition(".")[2]
