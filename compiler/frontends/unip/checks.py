@@ -45,11 +45,15 @@ def variable(name: str) -> str:
 def unknown(
     what: str, name: str, known: Iterable[str], at: Slot, module: Module, code: Code = codes.UNKNOWN_REFERENCE
 ) -> None:
-    """Report a name that nothing has, with the nearest one that something has."""
+    """Report a name that nothing has, with the nearest one that something has, and where that stands."""
+    named = known.get if isinstance(known, dict) else lambda _: None
     known = list(known)
     near = suggest(name, known)
     notes = () if near or not known else (f"there is {', '.join(sorted(known)[:12])}",)
-    module.sink.report(code, f'"{name}" is no {what}', at, suggestion=near, notes=notes)
+    other = named(near) if near else None
+    place = other.metadata if isinstance(other, Component) else other
+    labels = () if place is None else (Label(place.at("name").span_here, "this one is there"),)
+    module.sink.report(code, f'"{name}" is no {what}', at, labels=labels, suggestion=near, notes=notes)
 
 
 # ----------------------------------------------------------------------------------------------- images, boxes, variables
