@@ -329,6 +329,18 @@ def test_a_dockerfile_of_ones_own_is_taken_and_tried_before_its_version(files: F
     assert (files.folder / "Dockerfile").read_text() == "FROM python:3.12-slim-bookworm\n"
 
 
+def test_the_base_image_of_a_dockerfile_is_pinned(files: Files) -> None:
+    from compiler.commands.pin import images
+
+    text = "name: a\npublish: {}\n"
+    assert "python:3.12-slim-bookworm" in images(files.lowered(text))
+    digest = "sha256:" + "0a" * 32
+    files.write("headrace.lock", f"python:3.12-slim-bookworm {digest}\n")
+    (dockerfile, _) = files.lowered(text).rendered
+    assert dockerfile.text is not None
+    assert dockerfile.text.startswith(f"FROM python:3.12-slim-bookworm@{digest}\n")
+
+
 def test_modules_that_are_not_published_are_left_out(files: Files) -> None:
     files.write("other.py", SCRIPT)
     project = files.read("name: a\nmodules: {other: {publish: false}}\n")

@@ -61,9 +61,11 @@ def images(project: Project, argo: bool = False) -> Iterator[str]:
     """
     from compiler import images as own
     from compiler.ir import BuildImage, Deploy, Environment
+    from compiler.passes.pins import bases
 
     if argo or any(settings.target == "argo" for settings in project.settings):
         yield from (own.HELPER, own.GIT)
+    yield from bases(project)
     for pipeline in project.pipelines:
         for job in pipeline.jobs:
             texts = [sidecar.image for sidecar in job.sidecars]

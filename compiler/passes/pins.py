@@ -34,7 +34,29 @@ def read_pins(project: Project, context: Context) -> Project:
             else:
                 found[match[1]] = match[2]
         at += len(line)
-    return project.replace(pins=tuple(found.items())) if found else project
+    if not found:
+        return project
+    rendered = tuple(
+        one if one.text is None else one.replace(text=_pinned(one.text, found)) for one in project.rendered
+    )
+    return project.replace(pins=tuple(found.items()), rendered=rendered or project.rendered)
+
+
+def _pinned(dockerfile: str, pins: dict[str, str]) -> str:
+    """A rendered Dockerfile whose base images have their digests."""
+    lines = dockerfile.split("\n")
+    for at, line in enumerate(lines):
+        image = line.removeprefix("FROM ")
+        if image != line and image in pins:
+            lines[at] = f"FROM {image}@{pins[image]}"
+    return "\n".join(lines)
+
+
+def bases(project: Project) -> list[str]:
+    """The images that rendered Dockerfiles are built on, but for those with a digest."""
+    texts = (one.text for one in project.rendered if one.text is not None and one.path.endswith(".Dockerfile"))
+    found = (line[5:] for text in texts for line in text.split("\n") if line.startswith("FROM "))
+    return [image for image in found if "@" not in image]
 
 
 def text(pins: dict[str, str]) -> str:
