@@ -245,6 +245,7 @@ states:
     [
         ("", "", []),
         ("metric: latency", "metric: latenci", ["error HR3528"]),
+        ("name: latency, ", "", ["error HR2003", "error HR3528"]),
         ("nextState: 5", "nextState: 7", ["error HR3528"]),
         ("name: score", "name: scores", ["warning HR3528"]),
         ("{allConditions: [", "{anyCondition: [], allConditions: [", ["error HR3528"]),

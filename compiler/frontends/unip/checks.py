@@ -543,7 +543,7 @@ def _check_reachable(module: Module) -> None:
 def _check_scaling(scaling: Component, module: Module) -> None:
     """F28."""
     spec, sink = scaling.spec, module.sink
-    declared = {one.get("name") for one in spec.get("prometheusMetrics", ())}
+    declared = set(names_of(spec.get("prometheusMetrics", ())))
     states = spec.get("states", [])
     if spec.has("states") and not states:
         sink.report(codes.SCALING, f'"{scaling.name}" has no state', spec.at("states"))
