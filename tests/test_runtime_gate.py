@@ -200,7 +200,7 @@ def test_metrics_are_shown_and_reported_without_an_objective(job: Job) -> None:
     done = job.run("gate", "--summary", "summary.md", "--report", "out/metrics.txt", "experiment.json", "--")
     assert done.returncode == 0, done.stderr
     assert (job.folder / "out/metrics.txt").read_text() == "acc 0.9\nloss 0.5\n# EOF\n"
-    assert "| <code>loss</code> | <code>0.5</code> | <code>█▄▁</code> |" in (job.folder / "summary.md").read_text()
+    assert "| <code>loss</code> | <code>0.5</code> | █▅▁ |" in (job.folder / "summary.md").read_text()
 
 
 @pytest.mark.parametrize("data", ["{}", "[]", '{"model": "resnet"}', '{"0": {}}', "null", "{", '{"0": {"acc": 1}, "1"'])
@@ -218,4 +218,4 @@ def test_an_epoch_without_a_number_never_passes(job: Job, data: str) -> None:
 def test_names_of_a_report_are_legal_there(job: Job) -> None:
     job.write("metrics.json", '{"top 5/acc": 1, "1st": 2, "é": 3}')
     assert job.run("gate", "--report", "m.txt", "metrics.json", "--").returncode == 0
-    assert (job.folder / "m.txt").read_text() == "_1st 2\ntop_5_acc 1\n_ 3\n# EOF\n"
+    assert (job.folder / "m.txt").read_text() == "_1st 2\n_ 3\ntop_5_acc 1\n# EOF\n"

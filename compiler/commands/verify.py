@@ -23,7 +23,7 @@ EXAMPLES = """
 headrace verify                                     the last run here
 headrace verify 20260201-101500-3f2a
 headrace verify attestation/statement.json --outputs .
-headrace verify attestation/statement.json --identity https://github.com/team/churn/.github/workflows/churn.yml@refs/heads/main --issuer https://token.actions.githubusercontent.com
+headrace verify statement.json --issuer https://token.actions.githubusercontent.com --identity ID
 """
 FAILED = 1
 

@@ -31,6 +31,7 @@ UNSEEN = (
     Unseen("*", r"Job\.datasets|Input\.dataset", SOME, "lowered to inputs and needs; a store looks at its dataset"),
     Unseen("*", r"Job\.shell", NOWHERE, "the script holds it"),
     Unseen("*", r"Environment\.name", SOME, "a name for people; a built environment's image is a Ref"),
+    Unseen("*", r"Environment\.working_directory", SOME, "nothing is installed, so nowhere"),
     Unseen("*", r"Environment\.python", SOME, "it has chosen the image"),
     Unseen("*", r"Environment\.base", SOME, "the build says it; caches look at it"),
     Unseen("*", r"\w+\.\w+", r".*\.environment\.(build|publish)\..*", "the job that builds the image holds it, too"),
