@@ -50,6 +50,7 @@ def test_a_schedule_needs_the_repository() -> None:
     assert [one.message for one in told] == [
         '"churn" can\'t be started by its schedule: targets.argo.repository is not said'
     ]
+    assert bare.kind("CronWorkflow") == []
     assert not [
         one for one in make(job("a"), triggers=when, given=GITLAB).said if one.code.name == "argo-no-repository"
     ]

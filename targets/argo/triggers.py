@@ -49,7 +49,7 @@ GITLAB = {
 
 
 def schedules(scope: Scope) -> list[dict[str, Any]]:
-    """A CronWorkflow a schedule."""
+    """A CronWorkflow a schedule. Where the repository is not known there is none: Argo refuses a run without a value for it."""
     given = [trigger for trigger in scope.pipeline.triggers if isinstance(trigger, OnSchedule)]
     if given and scope.options.repository is None:
         scope.sink.report(
@@ -58,6 +58,7 @@ def schedules(scope: Scope) -> list[dict[str, Any]]:
             given[0].origin or scope.pipeline.origin,
             help="say repository: its URL",
         )
+        return []
     made = []
     for number, trigger in enumerate(given, 1):
         name = scope.names.workflow if len(given) == 1 else scope.names.of_workflow(str(number))
