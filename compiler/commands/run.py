@@ -235,12 +235,13 @@ def _options(project: Project, arguments: Namespace, sink: Sink) -> Options | No
 
 
 def _display(arguments: Namespace, state: State, plan: Plan, stop: Stop) -> Display:
-    """Lines, or on a terminal a live view."""
+    """Lines, or on a person's terminal a live view: what CI shows as one has nobody to look at it, and a log to keep."""
     from targets.local.display import Plain, prompt
 
     live = (
         sys.stdout.isatty()
         and os.environ.get("TERM") != "dumb"
+        and os.environ.get("CI") not in ("true", "1")
         and not arguments.no_logs
         and arguments.color != "never"
     )
