@@ -55,7 +55,7 @@ UNSEEN = (
     Unseen("argo", r"Artifact\.dataset", NOWHERE, "a store holds datasets by their paths"),
     Unseen("argo", r"Approval\.to", NOWHERE, "the note says that rights on workflows decide"),
     Unseen("argo", r"Deploy\.(to|url|service)", NOWHERE, "there are no deployment environments"),
-    Unseen("argo", r"OnPush\.branches", SOME, "without the repository's address nothing starts it, as a warning says"),
+    Unseen("argo", r"OnPush\.branches|OnSchedule\.\w+", SOME, "without the repository's address nothing starts it, as a warning says"),
     Unseen("argo", r"Cache\.share", NOWHERE, "entries are found by their content, whoever made them"),
     Unseen("argo", r"Concurrency\.group", SOME, "a superseded run is known by the group's values"),
     Unseen("argo", r"Secret\.store", SOME, "the CI's own secrets are the cluster's"),
