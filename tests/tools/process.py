@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -96,24 +97,28 @@ def run(
     The limit kills the whole process group with SIGKILL: gitlab-ci-local never ends on a cycle of needs, and does not
     answer to anything milder.
     """
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        start_new_session=True,
-    )
-    try:
-        stdout, stderr = process.communicate(stdin, timeout=limit)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise ToolError(f"{Path(argv[0]).name} did not end within {limit:g} s") from None
-    return Completed(process.returncode, stdout, stderr)
+    with (
+        tempfile.TemporaryFile() as out
+    ):  # not a pipe: Node programs that exit at once lose what a pipe did not take yet
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,
+        )
+        try:
+            _, stderr = process.communicate(stdin, timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise ToolError(f"{Path(argv[0]).name} did not end within {limit:g} s") from None
+        out.seek(0)
+        return Completed(process.returncode, out.read().decode("utf-8"), stderr)
 
 
 def expect(completed: Completed, statuses: Sequence[int], tool: str) -> Completed:
