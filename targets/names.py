@@ -14,13 +14,14 @@ def unique(
     legalise: Callable[[str], str],
     limit: int,
     key: Callable[[str], str] = str,
+    joint: str = "-",
 ) -> dict[str, str]:
     """Each name with its legal form of at most `limit` characters, in order.
 
     A name that is legal already stays as it is. One that had to change keeps `legalise`'s answer where that is short
     enough and nobody else's, and gets a hash of its own text at the end otherwise: what a name becomes depends on
     neither order nor on names that were legal from the start. `key` tells which legal names are the same to the
-    target (`str.lower` where it ignores case).
+    target (`str.lower` where it ignores case); `joint` stands before the hash.
     """
     listed = list(dict.fromkeys(names))
     wanted = {name: legalise(name) for name in listed}
@@ -35,18 +36,18 @@ def unique(
             taken.add(key(legal))
     for name, legal in wanted.items():
         if name not in made:
-            made[name] = _with_hash(name, legal, limit, taken, key)
+            made[name] = _with_hash(name, legal, limit, taken, key, joint)
             taken.add(key(made[name]))
     return {name: made[name] for name in listed}
 
 
-def _with_hash(name: str, legal: str, limit: int, taken: set[str], key: Callable[[str], str]) -> str:
+def _with_hash(name: str, legal: str, limit: int, taken: set[str], key: Callable[[str], str], joint: str) -> str:
     """A legal name that ends in a hash of the original; a longer hash where even that is taken."""
     from hashlib import sha256
 
     digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
     for digits in range(HASH_DIGITS, len(digest) + 1, 4):
-        tail = "-" + digest[:digits]
+        tail = joint + digest[:digits]
         candidate = legal[: max(1, limit - len(tail))].rstrip("-_.") + tail
         if key(candidate) not in taken:
             return candidate[:limit]

@@ -105,10 +105,19 @@ def need(name: str, **more: Any) -> Need:
 
 
 def project(*jobs: Job, triggers: Any = DEFAULT_TRIGGERS, **more: Any) -> Project:
-    """A project of one pipeline, `churn`."""
+    """A project of one pipeline, `churn`, that declares what its jobs use."""
+    more.setdefault("secrets", tuple(Secret(name=name) for name in _used(jobs)))
     of_pipeline = {key: more.pop(key) for key in ("parameters", "concurrency", "env") if key in more}
     pipeline = Pipeline(name="churn", jobs=jobs, triggers=triggers, **of_pipeline)
     return Project(name="churn", manifest="headrace.yaml", pipelines=(pipeline,), **more)
+
+
+def _used(jobs: tuple[Job, ...]) -> list[str]:
+    """The names of the secrets that jobs, their builds and their images' registries take."""
+    uses = [use.secret for job in jobs for use in job.secrets]
+    uses += [use.secret for job in jobs if isinstance(job.action, BuildImage) for use in job.action.build.secrets]
+    uses += [job.environment.credentials for job in jobs if getattr(job.environment, "credentials", None)]
+    return list(dict.fromkeys(uses))
 
 
 def emitted(given: Project, settings: Settings = SETTINGS) -> tuple[tuple[Document, ...], Sink]:

@@ -569,3 +569,29 @@ def test_the_documentation_shows_what_comes_out(
     assert "\n\n".join(shown).strip() == findings.strip()
     assert cli.main(["convert", "ame.yaml"]) == 0
     assert capsys.readouterr().out == after
+
+
+def test_variables_may_stand_by_name(tmp_path: Path) -> None:
+    text = "projectname: churn\ntasks:\n  a:\n    runcommand: ./a.sh\n    env: {LEVEL: 010, EMPTY: }\n"
+    read = Read(tmp_path, text)
+    assert [(one.name, one.value) for one in read.job("a").env] == [("LEVEL", ("010",)), ("EMPTY", ())]
+    wrong = Read(tmp_path, text.replace("EMPTY", "B-1"))
+    assert wrong.told() == ["HR2005:5"]
+    assert wrong.found[-1].span is not None
+    assert wrong.found[-1].span.text == "B-1"
+
+
+def test_a_variable_lacks_the_key_of_its_own_dialect(tmp_path: Path) -> None:
+    text = "projectid: churn\ntasks:\n- {name: a, runcommand: ./a.sh, env: [{value: x}]}\n"
+    assert [one.message for one in Read(tmp_path, text).found] == ['a variable of `env` needs "name"']
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [("kv/data/speech", "kv/speech"), ("kv/speech", "kv/speech"), ("/kv/data/a/b/", "kv/a/b"), ("kv/data", "kv/data")],
+)
+def test_a_path_of_vaults_api_is_one_of_its_client(tmp_path: Path, written: str, place: str) -> None:
+    secret = f"!VaultSecret {{vaultName: team, secretPath: {written}, secretKey: token, envkey: TOKEN}}"
+    text = f"projectid: churn\ntasks:\n- name: a\n  runcommand: ./a.sh\n  secrets:\n  - {secret}\n"
+    (found,) = Read(tmp_path, text).project.secrets
+    assert (found.store, found.path, found.key) == ("vault", place, "token")

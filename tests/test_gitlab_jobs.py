@@ -233,6 +233,14 @@ def test_secrets_are_said_and_copied_where_the_name_differs() -> None:
     assert "TOKEN" not in str(made["a"])
 
 
+def test_a_secret_that_no_variable_can_be_called_gets_another_name() -> None:
+    uses = (SecretUse(secret="hf-token", env="HF"), SecretUse(secret="hf_token"))
+    made = emit(job("a", secrets=uses), secrets=(Secret(name="hf-token"), Secret(name="hf_token")))
+    (export,) = made["a"]["before_script"]
+    assert export.startswith('export HF="${hf_token_')
+    assert made.codes == ["HR4010", "HR4011"]
+
+
 def test_vault_secrets_are_native() -> None:
     vault = Secret(name="T", store="vault", path="ml/warehouse", key="token")
     made = emit(job("a", secrets=(SecretUse(secret="T"),)), secrets=(vault,))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.ir import Secret
 from targets.names import fresh, unique
+from targets.secrets import called
 
 
 def legal(name: str) -> str:
@@ -56,3 +58,24 @@ def test_always_injective_and_within_the_limit(names: list[str], limit: int) -> 
 def test_fresh_names_do_not_collide() -> None:
     assert fresh("decide", ["train"]) == "decide"
     assert fresh("decide", ["Decide", "decide-2"]) == "decide-3"
+
+
+def test_a_secrets_variable_is_one_that_a_shell_reads() -> None:
+    made = called([Secret(name="TOKEN"), Secret(name="hf-token"), Secret(name="12"), Secret(name="x", key="a.b")])
+    assert made == {"TOKEN": "TOKEN", "hf-token": "hf_token", "12": "_12", "x": "a_b"}
+
+
+def test_no_two_secrets_share_a_variable_but_by_their_key() -> None:
+    secrets = [Secret(name="a-b"), Secret(name="a_b"), Secret(name="x", key="K"), Secret(name="y", key="K")]
+    made = called(secrets)
+    assert made["a_b"] == "a_b"
+    assert made["a-b"].startswith("a_b_")
+    assert made["x"] == made["y"] == "K"
+    assert len({name.upper() for name in called([Secret(name="db"), Secret(name="DB")], str.upper).values()}) == 2
+
+
+@given(st.lists(st.text(min_size=1), unique=True))
+def test_every_secret_has_a_variable(names: list[str]) -> None:
+    made = called([Secret(name=name) for name in names])
+    assert len(set(made.values())) == len(names)
+    assert all(name.replace("_", "a").isascii() and name.isidentifier() for name in made.values())

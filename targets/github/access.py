@@ -11,6 +11,8 @@ from compiler.ir import BuildImage, Identity
 from targets import commands
 from targets.github import codes, expressions
 from targets.github.actions import use
+from targets.names import unique
+from targets.secrets import LONGEST, as_variable, vault_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     Step = dict[str, Any]
 
 DEFAULT_REGION = "us-east-1"
-_WORD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 
 
 def identity_of(workflow: Workflow, job: Job) -> Identity | None:
@@ -97,12 +98,8 @@ def _store(workflow: Workflow, one: SecretUse) -> str:
 
 def secret_name(workflow: Workflow, name: str) -> str:
     """What the secret is called on GitHub: https://docs.github.com/en/actions/reference/security/secrets."""
-    secret = workflow.secrets.get(name)
-    wanted = secret.key if secret is not None and secret.key else name
-    legal = "".join(c if c in _WORD else "_" for c in wanted)
-    if legal[:1].isdigit():
-        legal = "_" + legal
-    origin = secret.origin if secret is not None else None
+    secret = workflow.secrets[name]
+    wanted, legal, origin = secret.key or name, workflow.secret_names[name], secret.origin
     if legal.upper().startswith("GITHUB_"):
         message = f'"{wanted}" can\'t be a secret on GitHub, which keeps names that begin with GITHUB_ for itself'
         workflow.sink.report(
@@ -118,7 +115,7 @@ def value(workflow: Workflow, one: SecretUse) -> str:
     """A secret's value, as text with an expression."""
     store = _store(workflow, one)
     if store == "vault":
-        return expressions.hole(f"steps.vault.outputs.{_vault_name(one)}")
+        return expressions.hole(f"steps.vault.outputs.{_vault_names(workflow)[one.secret]}")
     if store == "kubernetes":
         message = f'"{one.secret}" lies in Kubernetes, which a job on GitHub can\'t read'
         advice = "set it as a secret of the repository, or keep it in Vault"
@@ -160,21 +157,27 @@ def secret_files(workflow: Workflow, job: Job) -> list[Step]:
     return [{"name": "secret files", "env": env, "run": "\n".join(lines) + "\n"}]
 
 
-def _vault_name(one: SecretUse) -> str:
-    return "".join(c if c in _WORD else "_" for c in one.secret).upper()
+def _vault_names(workflow: Workflow) -> dict[str, str]:
+    """The output of the step that reads from Vault, for each secret that is kept there."""
+    kept = (secret.name for secret in workflow.project.secrets if secret.store == "vault")
+    return unique(kept, lambda name: as_variable(name).upper(), LONGEST, joint="_")
 
 
 def vault(workflow: Workflow, job: Job) -> list[Step]:
-    """Read from Vault with the job's own token: nothing of it is set as a variable of the whole job."""
+    """Read from Vault with the job's own token: nothing of it is set as a variable of the whole job.
+
+    The action asks Vault's API, where a secret of a second version engine lies under `data`:
+    https://github.com/hashicorp/vault-action#retrieve-secrets-from-the-kv-secrets-engine
+    """
     if not job.secrets:
         return []
     wanted = list({one.secret: one for one in job.secrets if _store(workflow, one) == "vault"}.values())
     if not wanted:
         return []
-    lines = []
+    lines, named = [], _vault_names(workflow)
     for one in wanted:
-        secret = workflow.secrets[one.secret]
-        lines.append(f"{secret.path or one.secret} {secret.key or 'value'} | {_vault_name(one)} ;")
+        mount, path, field = vault_place(workflow.secrets[one.secret])
+        lines.append(f"{mount}/data/{path} {field} | {named[one.secret]} ;")
     workflow.sink.report(
         core.ACTION_NEEDED,
         "GitHub Actions: secrets come from the Vault at the repository's variable VAULT_ADDR, by the role VAULT_ROLE",

@@ -22,7 +22,7 @@ from compiler.ir import (
     holes,
 )
 from compiler.matrix import axes, label, legs
-from targets import commands, names, runners
+from targets import commands, names, runners, secrets
 from targets.github import codes, expressions
 from targets.github.conditions import Facts
 from targets.github.limits import LIMITS
@@ -92,6 +92,7 @@ class Workflow:
         self.file = file  # the file's stem
         self.options: dict[str, Any] = dict(settings.options)
         self.secrets = {secret.name: secret for secret in project.secrets}
+        self.secret_names = secrets.called(project.secrets, str.upper)
         self.stores = {store.name: store for store in project.stores}
         self.identities = {identity.name: identity for identity in project.identities}
         expanded, leg_members = expand(pipeline.jobs)

@@ -6,9 +6,11 @@ https://docs.gitlab.com/ci/secrets/id_token_authentication/ and https://docs.git
 from __future__ import annotations
 
 from targets.commands import literal
+from targets.secrets import vault_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from compiler.ir import Identity, Project, Secret, SecretUse
@@ -28,28 +30,23 @@ class Access:
         self.secrets: dict[str, Any] = {}
         self.variables: dict[str, object] = {}
         self.lines: list[str] = []
-        self.needed: list[str] = []  # CI variables of the project
+        self.needed: list[Secret] = []  # secrets that are CI variables of the project
 
 
-def access(uses: tuple[SecretUse, ...], identity: Identity | None, project: Project) -> Access:
-    """`identity` is the job's own, or that of a store that it uses."""
+def access(uses: tuple[SecretUse, ...], identity: Identity | None, project: Project, held: Mapping[str, str]) -> Access:
+    """`identity` is the job's own, or that of a store that it uses; `held` is the CI variable of each secret, by its name."""
     made = Access()
     declared = {secret.name: secret for secret in project.secrets}
     for use in uses:
-        secret = declared.get(use.secret)
-        if secret is not None and secret.store == "vault":
+        secret = declared[use.secret]
+        if secret.store == "vault":
             _from_vault(use, secret, made)
         else:
-            made.needed.append(variable_of(use, secret))
-            _from_variable(use, made.needed[-1], made)
+            made.needed.append(secret)
+            _from_variable(use, held[use.secret], made)
     if identity is not None:
         _IDENTITIES[identity.provider](identity, made)
     return made
-
-
-def variable_of(use: SecretUse, secret: Secret | None) -> str:
-    """The CI variable of the project that holds a secret."""
-    return secret.key if secret is not None and secret.key else use.secret
 
 
 def _from_variable(use: SecretUse, name: str, made: Access) -> None:
@@ -68,15 +65,14 @@ def _written(path: str, read: str) -> str:
 
 
 def _from_vault(use: SecretUse, secret: Secret, made: Access) -> None:
-    """The first part of a secret's path is the engine's mount, as `vault kv get MOUNT/PATH` reads it."""
-    mount, slash, path = (secret.path or secret.name).partition("/")
+    mount, path, field = vault_place(secret)
     name = use.env or (use.secret if use.file is None else f"HEADRACE_SECRET_{_upper(use.secret)}")
     made.id_tokens[VAULT_TOKEN] = {"aud": "$VAULT_SERVER_URL"}
     made.secrets[name] = {
         "vault": {
-            "engine": {"name": "kv-v2", "path": mount if slash else "secret"},
-            "path": path if slash else mount,
-            "field": secret.key or "value",
+            "engine": {"name": "kv-v2", "path": mount},
+            "path": path,
+            "field": field,
         },
         "file": False,
         "token": f"${VAULT_TOKEN}",

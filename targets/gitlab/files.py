@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes as core
+from compiler.diagnostics import clipped
 from compiler.images import KUBECTL
 from compiler.ir import Artifact, Call, Identity, Job, Pipeline, Project, Ref, Settings, holes
 from targets.commands import flat, script_variable, variable
@@ -13,6 +14,7 @@ from targets.gitlab.plan import Edge, Unit
 from targets.gitlab.triggers import Clause, may_be_unset, parameter_variable
 from targets.gitlab.values import NATIVE, SIGNS, given, signs_used
 from targets.runners import Runners
+from targets.secrets import called
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from compiler.diagnostics import Sink
+    from compiler.ir import Secret
     from compiler.matrix import Leg
 
 FOLDER = ".gitlab/headrace"
@@ -115,6 +118,14 @@ class File:
         self._environments: dict[int, tuple[Any, list[Ref]]] = {}
         self.templates: dict[str, dict[str, Any]] = {}
         self.script_templates: dict[str, dict[str, Any]] = {}
+        self._secret_names: dict[str, str] | None = None
+
+    @property
+    def secret_names(self) -> dict[str, str]:
+        """The CI variable of each secret, by the secret's name."""
+        if self._secret_names is None:
+            self._secret_names = called(self.project.secrets)
+        return self._secret_names
 
     def refs_of(self, environment: Any) -> list[Ref]:
         """The holes in an environment."""
@@ -225,8 +236,11 @@ class File:
     def need_approvers(self, job: Job, to: str | None) -> None:
         self.notes.approved.setdefault(to or job.name, job)
 
-    def need_secret(self, name: str, job: Job) -> None:
-        self.notes.secrets.setdefault(name, job)
+    def need_secret(self, secret: Secret, job: Job) -> None:
+        variable, wanted = self.secret_names[secret.name], secret.key or secret.name
+        if self.notes.secrets.setdefault(variable, job) is job and variable != wanted:
+            message = f'GitLab CI: the secret "{clipped(wanted)}" is called "{clipped(variable)}" there'
+            self.sink.report(core.RENAMED, message, secret.origin)
 
     # ---------------------------------------------------------------------------------------------------------- child pipelines
 

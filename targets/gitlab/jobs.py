@@ -110,9 +110,9 @@ def _runnable(unit: Unit, file: File, made: Lines, artifacts: dict[str, Any], re
     job = unit.job
     runner = _runner(job, file)
     built = job.action.build.secrets if isinstance(job.action, BuildImage) else ()
-    allowed = access((*job.secrets, *built), file.identity(job), file.project)
-    for name in allowed.needed:
-        file.need_secret(name, job)
+    allowed = access((*job.secrets, *built), file.identity(job), file.project, file.secret_names)
+    for secret in allowed.needed:
+        file.need_secret(secret, job)
     _check_machine(job, runner, allowed, file)
     lines = [*allowed.lines, *made.before]
     made.before = lines

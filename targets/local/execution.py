@@ -33,6 +33,7 @@ from targets.local.values import (
     parameter_values,
     scheduled_values,
 )
+from targets.secrets import called
 
 ENGINES = ("auto", "none", "podman", "docker", "buildah")
 
@@ -307,8 +308,9 @@ def _of_git(values: Values) -> dict[str, str]:
 def secret_values(project: Project, given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """The values of a project's secrets by name: from a file of variables, else from headrace's own environment."""
     found: dict[str, str] = {}
+    names = called(project.secrets)
     for secret in project.secrets:
-        for name in (secret.name, secret.key or secret.name):
+        for name in (secret.name, secret.key or secret.name, names[secret.name]):
             value = given.get(name, environment.get(name))
             if value is not None:
                 found.setdefault(secret.name, value)

@@ -10,6 +10,7 @@ from targets.local.machine import MIB, Machine, this_platform, wish
 from targets.local.outcome import Problem
 from targets.local.plan import JOB, Instance, Plan
 from targets.local.session import Session
+from targets.secrets import called
 
 
 def ruled_out(plan: Plan) -> set[str]:
@@ -93,10 +94,11 @@ def _check_gpu(job: Job, session: Session) -> None:
 
 def _check_secrets(job: Job, session: Session) -> None:
     uses = [*job.secrets, *(job.action.build.secrets if isinstance(job.action, BuildImage) else ())]
+    names = called(session.project.secrets) if uses else {}
     for use in uses:
         if use.secret not in session.secrets and not use.optional:
             message = f'the secret "{use.secret}" has no value here'
-            advice = f"set the variable {use.secret}, or write it in a file for --env-file"
+            advice = f"set the variable {names[use.secret]}, or write it in a file for --env-file"
             session.report(Problem(codes.NO_VALUE, message, use.origin or job.origin, help=advice))
 
 

@@ -125,7 +125,17 @@ def _grant(kind: str, slot: Slot, context: Context) -> config.SecretGrant | None
     where = slot if slot.tag is not None else found.get("origin")
     if kind == "vault":  # the documentation: `vault` is the Vault's name, `key` the path in it
         return config.SecretGrant(variable=values["variable"], path=f"{values['mount']}/{values['key']}", origin=where)
-    return config.SecretGrant(variable=values["variable"], key=values["key"], path=values.get("path"), origin=where)
+    path = _place(values["path"]) if "path" in values else None
+    return config.SecretGrant(variable=values["variable"], key=values["key"], path=path, origin=where)
+
+
+def _place(path: str) -> str:
+    """The agent that AME asks reads Vault's API, where MOUNT/PATH of a versioned engine is MOUNT/data/PATH.
+
+    https://developer.hashicorp.com/vault/docs/secrets/kv/kv-v2/cookbook/read-data
+    """
+    mount, data, rest = [*path.strip("/").split("/", 2), "", ""][:3]
+    return f"{mount}/{rest}" if data == "data" and rest else path.strip("/")
 
 
 def _text(slot: Slot | None, kind: str, context: Context) -> str | None:

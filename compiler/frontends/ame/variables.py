@@ -9,11 +9,12 @@ from compiler.frontends.ame.serde import Key
 from compiler.ir import EnvVar
 from compiler.naming import is_variable, near_variable
 from compiler.reader import shown
-from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items
+from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.frontends.ame.serde import Context, Table
+    from compiler.source import Span
 
 
 def _kept(slot: Slot, context: Context) -> Slot:
@@ -37,7 +38,8 @@ def read_env(slot: Slot, context: Context) -> tuple[EnvVar, ...] | None:
         found = [_variable(item, context) for item in items(slot.value)]
     elif isinstance(slot.value, Mapping):  # the README of the Go version
         serde.other_spelling(slot, context, f'AME takes "{slot.key}" as a list')
-        found = [_variable(slot, context)]
+        by_name = slot.value.entries and ENV.keys().isdisjoint(slot.value.entries)
+        found = [_named(entry, context) for entry in slots(slot.value)] if by_name else [_variable(slot, context)]
     else:
         if not serde.is_empty(slot.value):
             serde.wrong_type(slot, context, "a list")
@@ -51,23 +53,37 @@ def _variable(slot: Slot, context: Context) -> EnvVar | None:
         if serde.is_empty(slot.value):
             context.sink.report(codes.MISSING_KEY, 'a variable of `env` needs "key"', slot.span_here)
         return None
-    lacking = [serde.lacks(found, key, key, "a variable of `env`", slot, context) for key in ("key", "val")]
+    written = ("key", "val") if context.current else ("name", "value")
+    lacking = [
+        serde.lacks(found, field, key, "a variable of `env`", slot, context)
+        for field, key in zip(("key", "val"), written, strict=True)
+    ]
     if any(lacking):
         return None
     key, value = found["key"], found["val"]
-    name, text = serde.required_text(key, context), serde.required_text(value, context)
-    if name is None or text is None or not variable_name(name, key, context):
+    name = serde.required_text(key, context)
+    return _made(name, key, value, context) if name is not None else None
+
+
+def _named(entry: Slot, context: Context) -> EnvVar | None:
+    """`NAME: value`."""
+    return _made(str(entry.key), entry, entry, context)
+
+
+def _made(name: str, key: Slot, value: Slot, context: Context) -> EnvVar | None:
+    text = serde.required_text(value, context)
+    if text is None or not variable_name(name, key, context, key.key_span if key is value else None):
         return None
     made = EnvVar(name=name, value=(text,) if text else (), origin=value)
     check_variable(made, context.sink)
     return made
 
 
-def variable_name(name: str, slot: Slot, context: Context) -> bool:
+def variable_name(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
     """Report what a shell does not take for a variable."""
     if is_variable(name):
         return True
     near = near_variable(name)
     message = f"{shown(Quoted(name))} is not a variable's name: letters, digits and _, no digit first"
-    context.sink.report(codes.BAD_NAME, message, slot.span_here, suggestion=near if near != name else None)
+    context.sink.report(codes.BAD_NAME, message, at or slot.span_here, suggestion=near if near != name else None)
     return False
