@@ -12,19 +12,28 @@ from itertools import accumulate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 
 def split(
-    order: Sequence[str], needs: Mapping[str, Sequence[str]], weight: Mapping[str, int], limit: int
+    order: Sequence[str],
+    needs: Mapping[str, Sequence[str]],
+    weight: Mapping[str, int],
+    limit: int,
+    apart: Collection[str] = (),
 ) -> list[list[str]]:
     """Cut jobs into as few parts as a topological order allows, of about the same weight, none above the limit.
 
-    `order` is that order (compiler.graph.order makes it), `needs` what each job needs (names that are not in `order`
+    The jobs `apart`, which come last in the order, get parts of their own. `order` is that order (compiler.graph.order makes it), `needs` what each job needs (names that are not in `order`
     are ignored), `weight` is not negative. Parts come in the order in which they may run; each keeps the given order.
     Raises ValueError where a job alone is above the limit, or where `order` puts a job before one that it needs.
     """
     _check(order, needs, weight, limit)
+    first = [name for name in order if name not in apart] if apart else order
+    return [*_evenly(first, weight, limit), *_evenly(order[len(first) :], weight, limit)]
+
+
+def _evenly(order: Sequence[str], weight: Mapping[str, int], limit: int) -> list[list[str]]:
     parts = _cut(order, weight, limit)
     return _cut(order, weight, _even(order, weight, limit, len(parts))) if len(parts) > 1 else parts
 

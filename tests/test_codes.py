@@ -138,8 +138,9 @@ SETUPS: dict[str, Setup] = {
     ),
     "HR4111": _manifest(
         JOBS
-        + "".join(f"  job-{at}: {{run: echo {'x' * 9000}}}\n" for at in range(400))
-        + "  report: {run: ./report.sh, needs: [job-0, job-399], run_on: failure}\n"
+        + "  train: {run: python train.py}\n"
+        + "".join(f"  undo-{at}: {{run: echo {'x' * 9000}, needs: [train], run_on: failure}}\n" for at in range(400))
+        + "  report: {run: ./report.sh, needs: [undo-0, undo-399]}\n"
     ),
     "HR4112": _manifest(
         JOBS + f'  train: {{run: python train.py, when: "changed({", ".join(repr(f"p{at}") for at in range(60))})"}}\n'

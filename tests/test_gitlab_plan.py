@@ -213,13 +213,6 @@ def test_joins_hand_on_what_arrives() -> None:
     assert len(direct) + len(made[join]["artifacts"]["paths"]) == 60
 
 
-def test_a_join_of_what_may_fail_fails_with_it() -> None:
-    jobs = [job(f"j{number}") for number in range(60)]
-    made = emit(*jobs, job("tell", needs=tuple(one.name for one in jobs), run_on="failure"))
-    join = next(name for name in jobs_of(made.main) if "join" in name)
-    assert (made[join]["when"], made[join]["script"]) == ("on_failure", ["exit 1"])
-
-
 def test_a_join_exists_where_all_that_it_joins_does() -> None:
     jobs = [job(f"j{number}", condition=ON_PUSH) for number in range(60)]
     made = emit(*jobs, job("end", needs=tuple(one.name for one in jobs)))

@@ -30,7 +30,8 @@ class Registry(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         found = self.held.get(self.path)
-        self.send_response(404 if found is None else 200)
+        allowed = self.headers["JOB-TOKEN"] == TOKEN
+        self.send_response(401 if not allowed else 404 if found is None else 200)
         self.end_headers()
         self.wfile.write(found or b"")
 
@@ -77,10 +78,35 @@ def test_outputs_arrive_as_they_were(tmp_path: Path, registry: tuple[str, dict[s
 
 def test_a_refusal_is_said(tmp_path: Path, registry: tuple[str, dict[str, bytes]]) -> None:
     url, _ = registry
-    for arguments, token in ((("put", "x", "y"), "wrong"), (("get", "x"), TOKEN)):
-        done = relay(tmp_path, url, *arguments, token=token)
+    for verb in ("put", "get", "fail", "seek", "tell"):
+        done = relay(tmp_path, url, verb, "x", token="wrong")
         assert done.returncode == 1
         assert done.stderr.startswith("headrace: the package registry refuses x: ")
+
+
+def test_what_was_not_put_is_missing_to_those_who_need_it(
+    tmp_path: Path, registry: tuple[str, dict[str, bytes]]
+) -> None:
+    url, _ = registry
+    done = relay(tmp_path, url, "get", "x")
+    assert done.returncode == 1
+    assert done.stderr.startswith("headrace: x did not end well in another part of the pipeline")
+    assert relay(tmp_path, url, "seek", "x").returncode == relay(tmp_path, url, "tell", "x").returncode == 0
+
+
+def test_a_failure_is_told_until_what_failed_ends_well(tmp_path: Path, registry: tuple[str, dict[str, bytes]]) -> None:
+    url, held = registry
+    (tmp_path / "y").write_text("y")
+    assert relay(tmp_path, url, "fail", "x").returncode == 0
+    assert relay(tmp_path, url, "put", "y", "y").returncode == 0
+    assert [path.rpartition("/")[2] for path in held] == ["x.failed", "y.tar"]
+    (tmp_path / "y").unlink()
+    done = relay(tmp_path, url, "tell", "x", "y")
+    assert (done.returncode, done.stderr) == (1, "headrace: failed in another part of the pipeline: x\n")
+    assert (tmp_path / "y").read_text() == "y"
+    assert relay(tmp_path, url, "seek", "x").returncode == 0
+    assert relay(tmp_path, url, "put", "x").returncode == 0
+    assert relay(tmp_path, url, "tell", "x", "y").returncode == 0
 
 
 def test_text_that_travels_has_no_docstring() -> None:

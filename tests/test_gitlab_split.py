@@ -11,6 +11,7 @@ from compiler.ir import Artifact, Compare, Job, Matrix, OnCall, Parameter, Pipel
 from targets.gitlab import LIMITS
 from targets.gitlab.sizes import size
 from tests.gitlab_project import Emitted, at, emit, job, jobs_of, project, resolved
+from tests.gitlab_runs import Run
 from tests.test_gitlab_plan import needs_of
 
 ON_PUSH = Compare(subject="event", operator="==", values=("push",))
@@ -141,10 +142,52 @@ def test_a_child_that_is_split_forwards_what_it_was_given(small: None) -> None:
     assert all("HEADRACE_SOURCE" not in data["variables"] for data in triggers)
 
 
-def test_what_runs_on_failure_must_stay_with_what_may_fail(small: None) -> None:
-    made = emit(*chain(60), job("tell", needs=("j0",), run_on="failure"))
+def test_what_runs_on_failure_comes_last_and_starts_whatever_happened(small: None) -> None:
+    made = emit(*chain(60), job("tell", needs=("j0", "j59"), run_on="failure"))
     place = place_of(made)
-    assert ("HR4111" in made.codes) is (place["tell"] != place["j0"])
+    trigger_of = {data["trigger"]["include"][0]["local"]: name for name, data in made.main.items() if "trigger" in data}
+    late = made.main[trigger_of[place["tell"]]]
+    assert late["when"] == "always"
+    assert place["j59"] != place["tell"] != place["j0"]
+    waited = {name: made.main[name] for name in late["needs"]}
+    assert all(data.get("when", "always") == "always" for data in waited.values() if "trigger" not in data)
+    assert "HR4111" not in made.codes
+
+
+def test_a_late_part_waits_though_a_part_before_it_was_skipped(small: None) -> None:
+    large = "true #" + "x" * 20_000
+    jobs = [job("a", large), job("b", large, needs=("a",)), job("slow", large)]
+    jobs.append(job("clean", large, needs=("b", "slow"), run_on="always"))
+    made = emit(*jobs)
+    assert len(set(place_of(made).values())) == 4
+    for seed in range(20):
+        run = Run(made, {one.name: set() for one in jobs}, {"a"}, seed)
+        assert "b" not in run.status
+        assert run.status["clean"] == "success"
+        assert "slow" in run.before["clean"]
+
+
+def test_what_needs_a_job_of_another_part_that_runs_on_failure_is_refused(small: None) -> None:
+    undo = [job(f"undo{at}", needs=("j0",), run_on="failure") for at in range(60)]
+    made = emit(job("j0"), *undo, job("report", needs=("undo0", "undo59")))
+    assert made.codes == ["HR4008", "HR4111"]
+    assert made.messages[1].startswith('"report" needs "undo')
+
+
+def test_more_parts_than_a_job_can_need(small: None) -> None:
+    large = "true #" + "x" * 20_000
+    jobs = [job(f"j{at}", large) for at in range(60)]
+    made = emit(
+        *jobs, job("end", large, needs=tuple(one.name for one in jobs[:50])), job("more", large, needs=("end",))
+    )
+    graph_of = {
+        name: list(needs_of(data)) for name, data in made.main.items() if isinstance(data, dict) and "needs" in data
+    }
+    assert all(len(needs) <= LIMITS["needs"] for needs in graph_of.values())
+    place = place_of(made)
+    trigger_of = {data["trigger"]["include"][0]["local"]: name for name, data in made.main.items() if "trigger" in data}
+    before = graph.reachable(graph_of, [trigger_of[place["end"]]])
+    assert {trigger_of[place[f"j{at}"]] for at in range(50)} <= before
 
 
 def test_a_job_that_no_file_holds(small: None) -> None:

@@ -20,6 +20,6 @@ NESTED_PIPELINES = Code(
 )
 NO_OVERWRITE = Code("HR4110", "gitlab-no-overwrite", ERROR, "a setting of the pod that the chosen runner does not take")
 ORDER_OF_FAILURE = Code(
-    "HR4111", "gitlab-failure-across-split", ERROR, "a job that runs on failure is split from what may fail"
+    "HR4111", "gitlab-failure-across-split", ERROR, "a job is split from one that it needs and that runs on failure"
 )
 CONDITION_TOO_LARGE = Code("HR4112", "gitlab-too-many-globs", ERROR, "more path patterns in one rule than GitLab takes")

@@ -315,12 +315,11 @@ def child_trigger(path: str) -> dict[str, Any]:
 
 def support_text(name: str) -> str:
     """The text of a support script as it travels."""
-    from targets.runtime import compact
+    from targets.runtime import compact, stripped
 
     if name != "relay":
         return compact(name)
     import os
 
     with open(os.path.join(os.path.dirname(__file__), "relay.py"), encoding="utf-8") as stream:
-        text = stream.read()
-    return text.split('"""\n', 2)[-1].strip("\n") + "\n"
+        return "\n".join(stripped(stream.read().splitlines())) + "\n"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from compiler.diagnostics import Sink
     from compiler.ir import Cache, Condition, Need, Text
     from compiler.matrix import Leg
+    from targets.gitlab.outcomes import Outcomes
 
 JOIN_SECONDS = 600
 RESERVED = frozenset(
@@ -107,17 +108,31 @@ def plan(pipeline: Pipeline, sink: Sink) -> list[Unit]:
     holds = conditions(jobs)
     members = {job.name: _units(job, by_name) for job in jobs}
     _rename(members, sink)
-    made: list[Unit] = []
-    joins = _Joins({unit.name for units in members.values() for unit in units})
     for job in jobs:
         needs = _with_optional_ancestors(job, by_name, holds)
         for unit in members[job.name]:
             unit.condition = holds[job.name]
             unit.edges = _edges(unit, needs, by_name, members)
-            if sum(edge.count for edge in unit.edges) > LIMITS["needs"]:
+    made: list[Unit] = []
+    taken = {unit.name for units in members.values() for unit in units}
+    joins = _Joins(taken)
+    outcomes = _outcomes(pipeline, taken, sink)
+    for job in jobs:
+        for unit in members[job.name]:
+            if outcomes is not None and (job.run_on or "success") != "success":
+                made.extend(outcomes.settle(unit))
+            elif sum(edge.count for edge in unit.edges) > LIMITS["needs"]:
                 made.extend(joins.reduce(unit))
             made.append(unit)
     return made
+
+
+def _outcomes(pipeline: Pipeline, taken: set[str], sink: Sink) -> Outcomes | None:
+    if all((job.run_on or "success") == "success" for job in pipeline.jobs):
+        return None
+    from targets.gitlab.outcomes import Outcomes
+
+    return Outcomes(taken, sink)
 
 
 # ------------------------------------------------------------------------------------------------------------------ legs
@@ -287,15 +302,14 @@ class _Joins:
         shorter = []
         for at in range(0, len(grouped), LIMITS["needs"]):
             group = grouped[at : at + LIMITS["needs"]]
-            join = self._join(unit, _merged(group), new)
+            join = self._join(unit, merged(group), new)
             shorter.append(
                 Edge(join, None, any(edge.artifacts for edge in group), all(edge.optional for edge in group))
             )
-        return [*shorter, *_merged(direct)]
+        return [*shorter, *merged(direct)]
 
     def _join(self, unit: Unit, edges: list[Edge], new: list[Unit]) -> Unit:
-        run_on = unit.job.run_on or "success"
-        key = (run_on, tuple((edge.unit.name, edge.covered, edge.artifacts, edge.optional) for edge in edges))
+        key = tuple((edge.unit.name, edge.covered, edge.artifacts, edge.optional) for edge in edges)
         found = self.made.get(key)
         if found is None:
             found = self.made[key] = self._made(unit, edges)
@@ -305,14 +319,7 @@ class _Joins:
     def _made(self, unit: Unit, edges: list[Edge]) -> Unit:
         needed = edges[0].unit.job.name if len({edge.unit.job.name for edge in edges}) == 1 else unit.job.name
         name = fresh(f"{needed}-join", self.taken)
-        # A join that runs on failure fails, so that whoever needs it sees that something failed.
-        job = Job(
-            name=name,
-            action=Script(lines=("exit 1" if unit.job.run_on == "failure" else "true",)),
-            run_on=unit.job.run_on,
-            timeout=JOIN_SECONDS,
-            origin=unit.job.origin,
-        )
+        job = Job(name=name, action=Script(lines=("true",)), timeout=JOIN_SECONDS, origin=unit.job.origin)
         join = Unit(name, job, ((),))
         join.edges = edges
         join.condition = conjoin(*(edge.unit.condition for edge in edges if not edge.optional))
@@ -320,7 +327,7 @@ class _Joins:
         return join
 
 
-def _merged(atoms: list[Edge]) -> list[Edge]:
+def merged(atoms: list[Edge]) -> list[Edge]:
     """Needs of single legs, put together by unit."""
     by_unit: dict[str, list[Edge]] = {}
     for atom in atoms:

@@ -1,25 +1,31 @@
 """Hand outputs from one part of a split pipeline to another, through the project's package registry.
 
 relay.py put NAME PATH...    relay.py get NAME...    in a job of the run HEADRACE_RUN
+relay.py fail NAME           relay.py seek NAME...   relay.py tell NAME...
+
+`get` fails where nothing was put. `fail` leaves word that the job NAME failed, and `tell` fails where there is such word;
+`seek` and `tell` take what was put, if anything was.
 """
 
 from __future__ import annotations
 
 import glob
+import io
 import os
 import shutil
 import sys
 import tarfile
 import tempfile
+import typing
 import urllib.error
 import urllib.parse
 import urllib.request
 
 
-def address(name: str) -> str:
+def address(name: str, kind: str = "tar") -> str:
     parts = os.environ["CI_API_V4_URL"], os.environ["CI_PROJECT_ID"], os.environ["HEADRACE_RUN"]
     where = "{}/projects/{}/packages/generic/headrace-relay/{}".format(*parts)
-    return f"{where}/{urllib.parse.quote(name, safe='')}.tar"
+    return f"{where}/{urllib.parse.quote(name, safe='')}.{kind}"
 
 
 def put(name: str, patterns: list[str]) -> None:
@@ -30,24 +36,41 @@ def put(name: str, patterns: list[str]) -> None:
                 archive.add(path)
         size = packed.tell()
         packed.seek(0)
-        asked = urllib.request.Request(
-            address(name),
-            data=packed,
-            method="PUT",
-            headers={"JOB-TOKEN": os.environ["CI_JOB_TOKEN"], "Content-Length": str(size)},
-        )
-        with urllib.request.urlopen(asked, timeout=3600):
-            print(f"headrace: {name} is handed on: {len(paths)} paths, {size} bytes")
+        send(address(name), packed, size)
+    print(f"headrace: {name} is handed on: {len(paths)} paths, {size} bytes")
 
 
-def get(name: str) -> None:
+def send(url: str, content: typing.IO[bytes], size: int) -> None:
+    headers = {"JOB-TOKEN": os.environ["CI_JOB_TOKEN"], "Content-Length": str(size)}
+    with urllib.request.urlopen(urllib.request.Request(url, content, headers, method="PUT"), timeout=3600):
+        pass
+
+
+def fail(name: str) -> None:
+    send(address(name, "failed"), io.BytesIO(b"failed"), 6)  # the registry takes no empty file
+
+
+def get(name: str) -> bool:
+    """Unpack what was put; whether there was anything."""
     with tempfile.TemporaryFile() as packed:
-        asked = urllib.request.Request(address(name), headers={"JOB-TOKEN": os.environ["CI_JOB_TOKEN"]})
-        with urllib.request.urlopen(asked, timeout=3600) as answer:
-            shutil.copyfileobj(answer, packed)
+        if not fetched(address(name), packed):
+            return False
         packed.seek(0)
         with tarfile.open(fileobj=packed) as archive:
             unpack(archive)
+    return True
+
+
+def fetched(url: str, into: typing.IO[bytes]) -> bool:
+    asked = urllib.request.Request(url, headers={"JOB-TOKEN": os.environ["CI_JOB_TOKEN"]})
+    try:
+        with urllib.request.urlopen(asked, timeout=3600) as answer:
+            shutil.copyfileobj(answer, into)
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+        return False
+    return True
 
 
 def unpack(archive: tarfile.TarFile) -> None:
@@ -64,14 +87,25 @@ def unpack(archive: tarfile.TarFile) -> None:
 
 def main() -> None:
     verb, *names = sys.argv[1:]
+    at = names[0]
     try:
         if verb == "put":
-            put(names[0], names[1:])
+            put(at, names[1:])
+        elif verb == "fail":
+            fail(at)
         else:
-            for name in names:
-                get(name)
+            failed = []
+            for at in names:
+                if get(at):  # who was tried again and ended well counts as that
+                    continue
+                if verb == "get":
+                    sys.exit(f"headrace: {at} did not end well in another part of the pipeline: nothing was handed on")
+                if verb == "tell" and fetched(address(at, "failed"), io.BytesIO()):
+                    failed.append(at)
+            if failed:
+                sys.exit(f"headrace: failed in another part of the pipeline: {', '.join(failed)}")
     except urllib.error.URLError as error:
-        sys.exit(f"headrace: the package registry refuses {names[0]}: {error}")
+        sys.exit(f"headrace: the package registry refuses {at}: {error}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 A trigger job ends when its child has ended, so a part starts after the parts that it needs, whole. A child's artifacts
 can't be had in another child, since nobody knows that pipeline's number when the file is written: they go through the
 project's package registry, in jobs before and after the parts' own.
+
+What runs on failure, or always, comes last with all that needs it, in late parts. Those start however the parts before
+them ended, and what became of the jobs there is asked of the registry: a job that fetches fails as the other one did.
 https://docs.gitlab.com/ci/pipelines/downstream_pipelines/ and https://docs.gitlab.com/user/packages/generic_packages/
 """
 
@@ -29,22 +32,26 @@ if TYPE_CHECKING:
     from typing import Any
 
     from compiler.ir import Condition
-    from compiler.matrix import Leg
     from targets.gitlab.output import Body
 
 SHARES = (0.9, 0.6, 0.4, 0.25)  # of a file for a part's own jobs: the rest is for jobs that hand outputs on
 RUN = 'python3 -I -c "$HEADRACE_RELAY"'
 
 
+# How a late part asks for what became of a job elsewhere, by the `run_on` of who needs it.
+ASKED = {"success": "get", "failure": "tell", "always": "seek"}
+
+
 class Part:
     """One child pipeline."""
 
-    __slots__ = ("body", "needs", "units")
+    __slots__ = ("body", "is_late", "needs", "units")
 
-    def __init__(self, body: Body, units: list[Unit], needs: list[int]) -> None:
+    def __init__(self, body: Body, units: list[Unit], needs: list[int], is_late: bool) -> None:
         self.body = body
         self.units = units
         self.needs = needs
+        self.is_late = is_late
 
 
 class Split:
@@ -61,16 +68,22 @@ class Split:
         self.needs = {unit.name: [edge.unit.name for edge in unit.edges] for unit in units}
         self.taken = set(self.units)
         self.last: list[str] = []
+        self.ended: dict[str, str] = {}
+        self.late: dict[str, None] = {}
+        self.late_alone: set[str] = set()
         self.parts = self._parts(limit)
 
     def _parts(self, limit: int) -> list[Part] | None:
         whole = File(self.project, self.pipeline, self.settings, self.notes, child=True)
         jobs = {name: job_data(unit, whole) for name, unit in self.units.items()}
+        self.late = _late(self.units)
+        self.late_alone = _after_failures(self.units)
         order = graph.order(self.needs)
+        order = [name for name in order if name not in self.late] + [name for name in order if name in self.late]
         weight = {name: size(name) + size(jobs[name]) for name in order}
         for share in SHARES:
             try:
-                groups = partition.split(order, self.needs, weight, int(limit * share))
+                groups = partition.split(order, self.needs, weight, int(limit * share), self.late)
             except ValueError as error:
                 self.notes.sink.report(core.LIMIT, f"GitLab takes 2 MB of YAML a file: {error}", self.pipeline.origin)
                 return None
@@ -100,12 +113,20 @@ class Split:
                 body.jobs[name] = Block(jobs[name], comment=jobs[name].comment)
                 body.units.append(self.units[name])
                 _take_templates(jobs[name], whole, body.file)
-            parts.append(Part(body, body.units, needed))
+            parts.append(Part(body, body.units, needed, group[0] in self.late))
         wanted: dict[str, Unit] = {}
+        asked: dict[tuple[str, str], Unit] = {}
         for number, part in enumerate(parts):
-            self._receive(number, part, number_of, wanted)
+            if part.is_late:
+                self._ask(number, part, number_of, asked)
+            else:
+                self._receive(number, part, number_of, wanted)
         for number, part in enumerate(parts):
-            self._send([unit for name, unit in wanted.items() if number_of[name] == number], part)
+            here = [unit for name, unit in wanted.items() if number_of[name] == number and (name, "put") not in asked]
+            self._send(here, part)
+            for (name, verb), unit in asked.items():
+                if number_of[name] == number:
+                    self._answer(unit, verb, part)
         return parts
 
     def _report(self, count: int) -> None:
@@ -124,18 +145,11 @@ class Split:
 
     def _receive(self, number: int, part: Part, number_of: dict[str, int], wanted: dict[str, Unit]) -> None:
         """Take needs out that lead to another part; outputs that came over them come from the registry."""
-        fetched: dict[tuple[str, tuple[Leg, ...]], str] = {}
+        fetched: dict[object, str] = {}
         for unit in list(part.units):
             outside = [edge for edge in unit.edges if number_of[edge.unit.name] != number]
             if not outside:
                 continue
-            if (unit.job.run_on or "success") != "success":
-                self.notes.sink.report(
-                    codes.ORDER_OF_FAILURE,
-                    f'"{unit.job.name}" runs on failure of jobs in another part of the split',
-                    unit.job.origin,
-                    help="let it need jobs beside it alone, or make a pipeline of its own of what comes before",
-                )
             gone = {edge.unit.name for edge in outside}
             data = part.body.jobs[unit.name]
             kept = [need for need in data["needs"] if (need if isinstance(need, str) else need["job"]) not in gone]
@@ -146,16 +160,65 @@ class Split:
                     kept.append({"job": name, "optional": True} if edge.optional else name)
             data["needs"] = kept
 
-    def _fetch(self, edge: Edge, part: Part, fetched: dict[tuple[str, tuple[Leg, ...]], str]) -> str:
-        key = (edge.unit.name, edge.covered)
+    def _fetch(self, edge: Edge, part: Part, fetched: dict[object, str], verb: str = "get") -> str:
+        key = (edge.unit.name, edge.covered, verb)
         name = fetched.get(key)
         if name is None:
             name = fetched[key] = fresh(f"fetch-{edge.unit.name}", self.taken)
             words = " ".join(literal(package) for package, _ in _packages(edge.unit))
-            data = self._relay([f"{RUN} get {words}"], [], edge.unit, part)
-            data["artifacts"] = {"paths": handed_on(edge)}
+            data = self._relay([f"{RUN} {verb} {words}"], [], edge.unit, part)
+            paths = handed_on(edge)
+            if paths:
+                data["artifacts"] = {"when": "always", "paths": paths} if verb == "tell" else {"paths": paths}
             part.body.jobs[name] = data
         return name
+
+    def _ask(self, number: int, part: Part, number_of: dict[str, int], asked: dict[tuple[str, str], Unit]) -> None:
+        """Let needs that lead out of a late part be needs of jobs that end as those did. (What always runs waits for
+        whole parts already, and asks only for outputs.)"""
+        fetched: dict[object, str] = {}
+        for unit in list(part.units):
+            run_on = unit.job.run_on or "success"
+            data = part.body.jobs[unit.name]
+            outside = {edge.unit.name: edge for edge in unit.edges if number_of[edge.unit.name] != number}
+            kept = []
+            for need in data["needs"]:
+                edge = outside.get(need if isinstance(need, str) else need["job"])
+                if edge is None:
+                    kept.append(need)
+                    continue
+                takes = edge.artifacts and bool(handed_on(edge))
+                if run_on == "always" and not takes:
+                    continue
+                if run_on == "success" and edge.unit.name in self.late_alone:
+                    self._refuse(unit, edge)
+                asked[edge.unit.name, "put"] = edge.unit
+                if run_on == "failure":
+                    asked[edge.unit.name, "fail"] = edge.unit
+                name = self._fetch(edge, part, fetched, ASKED[run_on])
+                full = {"job": name, **({} if takes else {"artifacts": False})}
+                if edge.optional:
+                    full["optional"] = True
+                kept.append(name if len(full) == 1 else full)
+            data["needs"] = kept
+
+    def _refuse(self, unit: Unit, edge: Edge) -> None:
+        self.notes.sink.report(
+            codes.ORDER_OF_FAILURE,
+            f'"{unit.job.name}" needs "{edge.unit.job.name}", which runs after a failure alone, in another part of the split',
+            unit.job.origin,
+            help="let it run on failure itself, or make a pipeline of its own of what comes before",
+        )
+
+    def _answer(self, unit: Unit, verb: str, part: Part) -> None:
+        """The jobs that put a unit's outputs, or word that it failed, where late parts ask for them."""
+        for package, edge in _packages(unit):
+            if verb == "put":
+                self._keep([(package, edge)], part)
+                continue
+            name = fresh("keep-failure", self.taken)
+            needs = needs_of([Edge(edge.unit, edge.legs, False, False)])
+            part.body.jobs[name] = self._relay([f"{RUN} fail {literal(package)}"], needs, unit, part, "on_failure")
 
     def _send(self, units: list[Unit], part: Part) -> None:
         """Jobs that put outputs into the registry: as few as their needs allow, since nobody in this part waits."""
@@ -173,13 +236,13 @@ class Split:
 
     def _keep(self, batch: list[tuple[str, Edge]], part: Part) -> None:
         lines = [
-            f"{RUN} put {literal(package)} {' '.join(literal(path) for path in handed_on(edge))}"
+            " ".join([RUN, "put", literal(package), *(literal(path) for path in handed_on(edge))])
             for package, edge in batch
         ]
         name = fresh("keep-outputs", self.taken)
         part.body.jobs[name] = self._relay(lines, needs_of([edge for _, edge in batch]), batch[0][1].unit, part)
 
-    def _relay(self, lines: list[str], needs: list[Any], unit: Unit, part: Part) -> Block:
+    def _relay(self, lines: list[str], needs: list[Any], unit: Unit, part: Part, when: str | None = None) -> Block:
         data: dict[str, Any] = {
             "extends": part.body.file.script_template("relay"),
             "image": {"name": pinned(self.project, HELPER), "entrypoint": [""]},
@@ -187,9 +250,11 @@ class Split:
         }
         if unit.condition is not None:
             try:
-                data["rules"] = rule_list(unit.condition, part.body.file)
+                data["rules"] = rule_list(unit.condition, part.body.file, when)
             except ConditionError:
                 data["rules"] = [{"when": "never"}]  # the unit's own rules have reported it
+        elif when is not None:
+            data["when"] = when
         data["script"] = lines
         path = unit.job.origin.path if unit.job.origin is not None else unit.job.name
         return Block(data, comment=f"{self.project.manifest}: {path}")
@@ -205,19 +270,20 @@ class Split:
         called = [fresh(f"{self.pipeline.name}-{number}", self.taken) for number in range(1, len(self.parts) + 1)]
         for number, part in enumerate(self.parts):
             data: dict[str, Any] = {}
-            needed = part.needs
-            if len(needed) > LIMITS["needs"]:
-                # Each of the parts before waits for the one before it, so the last one stands for all.
-                needed = [number - 1]
-            data["needs"] = [
-                {"job": called[other], "optional": True} if other in conditional else called[other] for other in needed
-            ]
-            rules = self._rules(part, file)
+            when = "always" if part.is_late else None
+            rules = self._rules(part, file, when)
             if rules is not None:
-                data["rules"] = rules
                 conditional.add(number)
             elif file.starts:
-                data["rules"] = rule_list(None, file)
+                rules = rule_list(None, file, when)
+            before = {called[other]: other in conditional for other in part.needs}
+            if part.is_late:
+                before = self._ended(part, called, before, file, found)
+            data["needs"] = self._few(before, when, file, found)
+            if rules is not None:
+                data["rules"] = rules
+            elif when is not None:
+                data["when"] = when
             values: dict[str, object] = {"HEADRACE_SOURCE": source, "HEADRACE_RUN": "$CI_PIPELINE_ID"}
             data["inherit"] = {"variables": forward or False}
             trigger = child_trigger(child_path(self.pipeline.name, number + 1))
@@ -231,13 +297,76 @@ class Split:
         self.last = called
         return found
 
-    def _rules(self, part: Part, file: File) -> list[dict[str, Any]] | None:
+    def _ended(
+        self,
+        part: Part,
+        called: list[str],
+        before: dict[str, bool],
+        file: File,
+        found: list[tuple[str, dict[str, Any]]],
+    ) -> dict[str, bool]:
+        """What a late part waits for: a part that may be skipped stands behind a job that never is."""
+        assert self.parts is not None
+        waited: dict[str, bool] = {}
+        for other in part.needs:
+            name = called[other]
+            if self.parts[other].is_late or not self.parts[other].needs:
+                waited[name] = before[name]
+                continue
+            ended = self.ended.get(name)
+            if ended is None:
+                ended = self.ended[name] = fresh(f"{name}-ended", self.taken)
+                found.append(
+                    (ended, self._waiting({name: before[name]}, self._rules(self.parts[other], file, "always"), file))
+                )
+            waited[ended] = before[name]
+        return waited
+
+    def _few(
+        self, before: dict[str, bool], when: str | None, file: File, found: list[tuple[str, dict[str, Any]]]
+    ) -> list[Any]:
+        """Needs, with jobs between that only wait where GitLab would not take so many."""
+        while len(before) > LIMITS["needs"]:
+            names = list(before)
+            shorter = {}
+            for at in range(0, len(names), LIMITS["needs"]):
+                group = {name: before[name] for name in names[at : at + LIMITS["needs"]]}
+                join = fresh(f"{self.pipeline.name}-join", self.taken)
+                found.append(
+                    (join, self._waiting(group, rule_list(None, file, when) if file.starts else None, file, when))
+                )
+                shorter[join] = False
+            before = shorter
+        return [{"job": name, "optional": True} if optional else name for name, optional in before.items()]
+
+    def _waiting(
+        self, before: dict[str, bool], rules: list[dict[str, Any]] | None, file: File, when: str | None = "always"
+    ) -> dict[str, Any]:
+        """A job that waits for others and does nothing."""
+        if rules is None and file.starts:
+            rules = rule_list(None, file, when)
+        data: dict[str, Any] = {
+            "image": {"name": pinned(self.project, HELPER), "entrypoint": [""]},
+            "needs": [
+                {"job": name, "artifacts": False, **({"optional": True} if optional else {})}
+                for name, optional in before.items()
+            ],
+        }
+        if rules is not None:
+            data["rules"] = rules
+        elif when is not None:
+            data["when"] = when
+        data["variables"] = {"GIT_STRATEGY": "none"}
+        data["script"] = ["true"]
+        return data
+
+    def _rules(self, part: Part, file: File, when: str | None = None) -> list[dict[str, Any]] | None:
         """A child without a job is an error, so a part whose jobs may all be left out starts only where one is there."""
         conditions = list(dict.fromkeys(unit.condition for unit in part.units))
         if None in conditions:
             return None
         try:
-            return rule_list(disjoin(*conditions), file)
+            return rule_list(disjoin(*conditions), file, when)
         except ConditionError as error:
             self.notes.sink.report(
                 codes.CHANGED_COMBINATION,
@@ -245,6 +374,27 @@ class Split:
                 self.pipeline.origin,
             )
             return None
+
+
+def _late(units: dict[str, Unit]) -> dict[str, None]:
+    """What does not run on success alone, and all that needs it."""
+    found: dict[str, None] = {}
+    for name in graph.order({name: [edge.unit.name for edge in unit.edges] for name, unit in units.items()}):
+        unit = units[name]
+        if (unit.job.run_on or "success") != "success" or any(edge.unit.name in found for edge in unit.edges):
+            found[name] = None
+    return found
+
+
+def _after_failures(units: dict[str, Unit]) -> set[str]:
+    """What is skipped where nothing failed."""
+    found: set[str] = set()
+    for name in graph.order({name: [edge.unit.name for edge in unit.edges] for name, unit in units.items()}):
+        unit = units[name]
+        run_on = unit.job.run_on or "success"
+        if run_on == "failure" or (run_on == "success" and any(edge.unit.name in found for edge in unit.edges)):
+            found.add(name)
+    return found
 
 
 def _like(file: File) -> File:

@@ -55,7 +55,7 @@ def script(name: str) -> str:
 def compact(name: str) -> str:
     """Return a script's text without docstrings, comment lines and blank lines: what is embedded in output."""
     if name not in _compacts:
-        _compacts[name] = "\n".join(_stripped(script(name).splitlines())) + "\n"
+        _compacts[name] = "\n".join(stripped(script(name).splitlines())) + "\n"
     return _compacts[name]
 
 
@@ -90,8 +90,8 @@ def _body(lines: list[str]) -> list[str]:
     return lines[lines.index(_FUTURE) + 1 :]
 
 
-def _stripped(lines: list[str]) -> list[str]:
-    """Leave out comment lines, blank lines and docstrings.
+def stripped(lines: list[str]) -> list[str]:
+    """The lines without comment lines, blank lines and docstrings.
 
     It goes by lines, since a tokenizer would cost every compile; tests compare the syntax trees of both texts, and so
     hold the scripts to whole-line comments and to triple quotes for docstrings alone.

@@ -1,0 +1,128 @@
+"""How a job that runs on failure, or always, learns what came of its needs.
+
+GitLab skips a job at once where one of its needs was skipped, whatever came of the others: what runs on failure would not
+run, and what always runs would not wait for the rest. Needs that are skipped together or not at all (they wait for the
+same jobs) do no harm. Where a job has others, jobs stand between that are never skipped: `X-failed` runs where one of such
+a group failed and leaves a mark, and `X-ended`, which always runs after the group, fails where the mark is there.
+https://gitlab.com/gitlab-org/gitlab/-/blob/v16.1.0-ee/doc/architecture/blueprints/ci_pipeline_processing/index.md, problem 3
+"""
+
+from __future__ import annotations
+
+from compiler import codes
+from compiler.condition import conjoin
+from compiler.ir import Job, Script
+from targets.commands import literal
+from targets.gitlab.limits import LIMITS
+from targets.gitlab.plan import JOIN_SECONDS, Edge, Unit, fresh, handed_on, merged
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    from compiler.diagnostics import Sink
+    from compiler.ir import Condition
+
+    RunOn: TypeAlias = Literal["failure", "always"]
+
+MARKS = ".headrace/failed"
+
+
+class Outcomes:
+    """The jobs that tell how groups of needs ended. Who asks the same of the same group shares them."""
+
+    def __init__(self, taken: set[str], sink: Sink) -> None:
+        self.taken = taken
+        self.sink = sink
+        self.made: dict[object, Unit] = {}
+        self.said = False
+
+    def settle(self, unit: Unit) -> list[Unit]:
+        """Let a unit of `run_on: failure` or `always` need only what is never skipped; gives the new ones, in order."""
+        direct, groups = _grouped(unit.edges)
+        if len(groups) + bool(direct) <= 1 and sum(edge.count for edge in unit.edges) <= LIMITS["needs"]:
+            return []
+        new: list[Unit] = []
+        edges = direct + [told for group in groups for told in self._told(unit, group, new)]
+        while sum(edge.count for edge in edges) > LIMITS["needs"]:
+            edges = self._told(unit, edges, new)
+        unit.edges = edges
+        if new and not self.said:
+            self.said = True
+            self.sink.report(
+                codes.EMULATED,
+                f'GitLab skips a job where one of its needs was skipped: jobs between tell "{unit.job.name}" how those '
+                "ended",
+                unit.job.origin,
+                field="run_on",
+            )
+        return new
+
+    def _told(self, unit: Unit, group: list[Edge], new: list[Unit]) -> list[Edge]:
+        """A group's needs as needs of jobs that end after them and fail where one of them failed."""
+        atoms = [Edge(edge.unit, (leg,), edge.artifacts, edge.optional) for edge in group for leg in edge.covered]
+        most = LIMITS["needs"] - 1  # beside the mark's
+        found = []
+        for at in range(0, len(atoms), most):
+            edges = merged(atoms[at : at + most])
+            ended = self._ended(unit, edges, new)
+            found.append(Edge(ended, None, any(edge.artifacts for edge in edges), all(edge.optional for edge in edges)))
+        return found
+
+    def _ended(self, unit: Unit, edges: list[Edge], new: list[Unit]) -> Unit:
+        run_on = unit.job.run_on
+        asked = tuple((edge.unit.name, edge.covered, edge.artifacts, edge.optional) for edge in edges)
+        key = (run_on, asked)
+        found = self.made.get(key) or self.made.get(("failure", asked))  # which waits just as well
+        if found is not None:
+            return found
+        name = edges[0].unit.name
+        waited = list(edges)
+        line = "true"
+        if run_on == "failure":
+            failed = self._unit(f"{name}-failed", "failure", unit, "")
+            mark = f"{MARKS}/{failed.job.name}"
+            failed.job = failed.job.replace(action=Script(lines=(f"mkdir -p {MARKS} && touch {literal(mark)}",)))
+            failed.edges = [Edge(edge.unit, edge.legs, False, edge.optional) for edge in edges]
+            failed.condition = _condition(edges)
+            failed.paths = [mark]
+            new.append(failed)
+            waited.append(Edge(failed, None, True, False))
+            line = f"test ! -e {literal(mark)}"
+        found = self.made[key] = self._unit(f"{name}-ended", "always", unit, line)
+        found.edges = waited
+        found.condition = _condition(edges)
+        found.paths = list(dict.fromkeys(path for edge in edges if edge.artifacts for path in handed_on(edge)))
+        new.append(found)
+        return found
+
+    def _unit(self, wanted: str, run_on: RunOn, unit: Unit, line: str) -> Unit:
+        name = fresh(wanted, self.taken)
+        action = Script(lines=(line,))
+        return Unit(
+            name, Job(name=name, action=action, run_on=run_on, timeout=JOIN_SECONDS, origin=unit.job.origin), ((),)
+        )
+
+
+def _grouped(edges: list[Edge]) -> tuple[list[Edge], list[list[Edge]]]:
+    """The needs that are never skipped, and the others by what skips them: those of a group are skipped together."""
+    direct = []
+    groups: dict[object, list[Edge]] = {}
+    for edge in edges:
+        needed = edge.unit
+        run_on = needed.job.run_on or "success"
+        if run_on == "always" or (run_on == "success" and not needed.edges):
+            direct.append(edge)
+            continue
+        before = frozenset((one.unit.name, one.covered, one.optional) for one in needed.edges)
+        groups.setdefault((run_on, before, needed.condition, edge.optional), []).append(edge)
+    return direct, list(groups.values())
+
+
+def _condition(edges: list[Edge]) -> Condition | None:
+    """Where a job exists that needs these."""
+    found = list(dict.fromkeys(edge.unit.condition for edge in edges if not edge.optional))
+    if not found:
+        alike = {edge.unit.condition for edge in edges}
+        return alike.pop() if len(alike) == 1 else None
+    return conjoin(*found)

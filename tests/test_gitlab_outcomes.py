@@ -1,0 +1,162 @@
+"""What runs when jobs fail: emitted pipelines, played as GitLab processes them, against semantics.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from compiler import ir
+from targets.gitlab import LIMITS
+from tests.gitlab_project import Emitted, emit, job, jobs_of, need
+from tests.gitlab_runs import Run
+from tests.test_gitlab_plan import needs_of
+
+
+def outputs(jobs: list[ir.Job]) -> dict[str, set[str]]:
+    return {
+        one.name: {
+            piece
+            for output in one.outputs
+            if isinstance(output, ir.Artifact)
+            for piece in output.path
+            if isinstance(piece, str)
+        }
+        for one in jobs
+    }
+
+
+def expected(jobs: list[ir.Job], failing: set[str], started: set[str]) -> dict[str, str]:
+    """How each job ends by semantics.md, but for those whose file did not start. The jobs come after what they need."""
+    found: dict[str, str] = {}
+    tolerated = {one.name for one in jobs if one.allow_failure}
+    for one in jobs:
+        before = [need.job for need in one.needs]
+        failed = [name for name in before if found[name] == "failed" and name not in tolerated]
+        fine = [found[name] == "success" or (found[name] == "failed" and name in tolerated) for name in before]
+        runs = {"success": all(fine), "failure": bool(failed), "always": True}[one.run_on or "success"]
+        runs = runs and one.name in started
+        found[one.name] = "skipped" if not runs else "failed" if one.name in failing else "success"
+    return found
+
+
+def check(jobs: list[ir.Job], failing: set[str], seed: int, made: Emitted | None = None) -> Run:
+    """Play it, and compare with what the semantics say: who runs, whether it is well, after whom, with what."""
+    made = made or emit(*jobs)
+    assert "error" not in [one.severity for one in made.sink.diagnostics], made.messages
+    run = Run(made, outputs(jobs), failing, seed)
+    wanted = expected(jobs, failing, set(run.status))
+    assert {name: run.status.get(name, "skipped") for name in wanted} == wanted
+    bad = any(wanted[one.name] == "failed" and not one.allow_failure for one in jobs)
+    assert run.ended == ("failed" if bad else "success")
+    for one in jobs:
+        if wanted[one.name] == "skipped":
+            continue
+        assert {need.job for need in one.needs} <= run.before[one.name] | (set(wanted) - set(run.status))
+        well = [need.job for need in one.needs if need.artifacts and wanted[need.job] == "success"]
+        assert {path for name in well for path in run.outputs[name]} == run.received[one.name]
+    return run
+
+
+LARGE = "true #" + "x" * 5000
+
+
+def leaves(name: str) -> tuple[ir.Artifact, ...]:
+    return (ir.Artifact(path=(f"out/{name}",)),)
+
+
+def test_what_runs_on_failure_runs_though_others_were_skipped() -> None:
+    jobs = [
+        job("a", outputs=leaves("a")),
+        job("b", needs=("a",), outputs=leaves("b")),
+        job("c", needs=("b",), outputs=leaves("c")),
+        job("tell", needs=("a", "b", "c"), run_on="failure"),
+    ]
+    for failing in ([], ["a"], ["b"], ["c"]):
+        run = check(jobs, set(failing), 1)
+        assert run.status["tell"] == ("success" if failing else "skipped")
+    assert run.received["tell"] == {"out/a", "out/b"}
+
+
+def test_what_always_runs_waits_for_all_though_one_was_skipped() -> None:
+    jobs = [job("a"), job("b", needs=("a",)), job("long"), job("clean", needs=("b", "long"), run_on="always")]
+    for seed in range(20):
+        assert "long" in check(jobs, {"a"}, seed).before["clean"]
+
+
+def test_needs_that_are_skipped_together_stay_direct() -> None:
+    made = emit(
+        job("a"),
+        job("b", needs=("a",)),
+        job("c", needs=("a",)),
+        job("tell", needs=("b", "c"), run_on="failure"),
+        job("clean", needs=("a",), run_on="always"),
+    )
+    assert jobs_of(made.main) == ["a", "b", "c", "tell", "clean"]
+    assert made.codes == []
+
+
+def test_jobs_between_are_said_and_shared() -> None:
+    made = emit(
+        job("a"),
+        job("b", needs=("a",)),
+        job("tell", needs=("a", "b"), run_on="failure"),
+        job("mail", needs=("a", "b"), run_on="failure"),
+    )
+    assert jobs_of(made.main) == ["a", "b", "b-failed", "b-ended", "tell", "mail"]
+    assert made["tell"]["needs"] == made["mail"]["needs"] == ["a", "b-ended"]
+    assert made.codes == ["HR4002"]
+
+
+@pytest.mark.parametrize("run_on", ["failure", "always"])
+@pytest.mark.parametrize("failing", [set(), {"j0"}, {"j77"}])
+def test_more_needs_than_gitlab_takes(run_on: Any, failing: set[str]) -> None:
+    jobs = [job(f"j{at}", outputs=leaves(f"j{at}")) for at in range(130)]
+    jobs.append(job("tell", needs=tuple(one.name for one in jobs), run_on=run_on))
+    made = emit(*jobs)
+    assert all(len(needs_of(made[name])) <= LIMITS["needs"] for name in jobs_of(made.main))
+    check(jobs, failing, 3, made)
+
+
+def test_a_condition_of_the_needs_holds_for_the_jobs_between() -> None:
+    on_push = ir.Compare(subject="event", operator="==", values=("push",))
+    made = emit(job("a"), job("b", needs=("a",), condition=on_push), job("tell", needs=("a", "b"), run_on="failure"))
+    rule = {"if": '$CI_PIPELINE_SOURCE == "push"'}
+    assert made["b-failed"]["rules"] == made["tell"]["rules"] == [{**rule, "when": "on_failure"}]
+    assert made["b-ended"]["rules"] == [{**rule, "when": "always"}]
+
+
+@st.composite
+def graphs(draw: st.DrawFn, least: int = 1, most: int = 7, run: str = "true") -> tuple[list[ir.Job], set[str], int]:
+    jobs: list[ir.Job] = []
+    failing: set[str] = set()
+    for number in range(draw(st.integers(least, most))):
+        name = f"j{number}"
+        before = draw(st.lists(st.sampled_from([one.name for one in jobs]), unique=True, max_size=4)) if jobs else []
+        needs = tuple(need(one, artifacts=draw(st.booleans())) for one in before)
+        run_on = draw(st.sampled_from(["success", "success", "failure", "always"])) if needs else "success"
+        left = leaves(name) if draw(st.booleans()) else ()
+        jobs.append(job(name, run, needs=needs, allow_failure=draw(st.booleans()), run_on=run_on, outputs=left))
+        if draw(st.booleans()):
+            failing.add(name)
+    return jobs, failing, draw(st.integers(0, 9))
+
+
+@given(graphs())
+def test_every_graph_ends_as_the_semantics_say(drawn: tuple[list[ir.Job], set[str], int]) -> None:
+    check(*drawn)
+
+
+@given(graphs(5, 12, LARGE), st.sampled_from([24_000, 40_000]))
+@settings(max_examples=60)
+def test_every_split_graph_ends_as_the_semantics_say(drawn: tuple[list[ir.Job], set[str], int], limit: int) -> None:
+    """A part that runs on success alone is not started where a part before it failed: order that a split adds, and says."""
+    jobs, failing, seed = drawn
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(LIMITS, "yaml", limit)
+        made = emit(*jobs)
+    assume("HR4008" in made.codes and "HR4111" not in made.codes and "HR4009" not in made.codes)
+    late = {one.name for one in jobs if (one.run_on or "success") != "success"}
+    assert late <= set(check(jobs, failing, seed, made).status)
