@@ -31,6 +31,7 @@ def row(argument: Argument) -> str:
         value = getattr(argument, name)
         if value is not ABSENT:
             parts.append(f"{name}={value!r}")
+    parts += [f"gives {argument.gives}"] * bool(argument.gives)
     parts += ["required"] * argument.required + ["conditional"] * argument.conditional
     if argument.group:
         parts.append(f"group={argument.group!r}")

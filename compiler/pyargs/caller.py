@@ -18,6 +18,7 @@ from compiler.pyargs.values import (
     EnumMember,
     Function,
     Instance,
+    Partial,
     Scope,
     Super,
     Symbol,
@@ -48,7 +49,7 @@ class _Leaves:
 
 LEAVES = _Leaves()
 
-LASTING = (Parser, Group, Subparsers, Function, Class, Symbol, Instance, Bound, Api)
+LASTING = (Parser, Group, Subparsers, Function, Class, Symbol, Instance, Bound, Partial, Api)
 
 STAR_OF_ARGPARSE = (
     *("ArgumentParser", "BooleanOptionalAction", "FileType", "Namespace", "SUPPRESS", "OPTIONAL", "ZERO_OR_MORE"),
@@ -112,6 +113,9 @@ class Caller(Evaluator):
         if function == Symbol("builtins.super"):
             return self._super()
         call = self._read_call(node, scope)
+        while isinstance(function, Partial):
+            given, named = [*function.given, *call.given], {**function.named, **call.named}
+            function, call = function.function, call._replace(given=given, named=named)
         if isinstance(function, Function):
             return self.invoke(function, call)
         if isinstance(function, Bound):
@@ -156,7 +160,11 @@ class Caller(Evaluator):
         node = function.node
         if isinstance(node, ast.Lambda):
             statements: Sequence[ast.stmt] = ()
-        elif node.name in self.survey.relevant:
+        elif (
+            node.name in self.survey.relevant
+            or _is_one_return(node)
+            or any(map(self.touches, (*call.given, *call.named.values())))
+        ):
             statements = node.body
         else:
             return UNKNOWN
@@ -178,6 +186,20 @@ class Caller(Evaluator):
             self.active.pop()
             self.frames.pop()
         return agree(frame.returns) if frame.returns else None
+
+    def touches(self, value: object) -> bool:
+        """Whether a value is a parser, a part of one, or a function that may touch one; a collection, by what is in it."""
+        if isinstance(value, Parser | Group | Subparsers):
+            return True
+        if isinstance(value, Api | Bound):
+            return self.touches(value.receiver)
+        if isinstance(value, Partial):
+            return self.touches(value.function)
+        if isinstance(value, Function):
+            return isinstance(value.node, ast.Lambda) or value.node.name in self.survey.relevant
+        if isinstance(value, dict):
+            value = list(value.values())
+        return isinstance(value, list | tuple) and any(isinstance(one, LASTING) and self.touches(one) for one in value)
 
     def get_property(self, receiver: object, function: Function) -> object:
         node = function.node
@@ -263,6 +285,8 @@ class Caller(Evaluator):
             return Symbol("argparse.FileType")
         if name in PATHS:
             return _path(call)
+        if name == "functools.partial" and call.given and not call.names_open and not call.keys_open:
+            return Partial(call.given[0], tuple(call.given[1:]), call.named)
         if name.startswith("builtins."):
             self._watch(call, name)
             if call.names_open or call.keys_open:
@@ -286,8 +310,8 @@ class Caller(Evaluator):
         for argument in [*call.given, *call.named.values()]:
             if isinstance(argument, Api) and argument.name in SEEDS:
                 argument = argument.receiver
-            if isinstance(argument, Parser | Group) and not name.startswith(HARMLESS):
-                parser = argument.parser if isinstance(argument, Group) else argument
+            if isinstance(argument, Parser | Group | Subparsers) and not name.startswith(HARMLESS):
+                parser = argument if isinstance(argument, Parser) else argument.parser
                 parser.complete = False
                 shown = name or " ".join(self.script.segment(call.node.func).split())[:60]
                 self.note(
@@ -412,9 +436,14 @@ class Caller(Evaluator):
         elif target.attr == "help":
             option.help = known if isinstance(known, str) else ""
         elif target.attr in ("type", "choices", "nargs", "dest", "option_strings"):
-            option.type, option.choices = f"unknown:{target.attr}", None
+            option.type, option.choices, option.gives = f"unknown:{target.attr}", None, ""
             shown = max(option.flags, key=len) if option.flags else option.name
             self.note("changed-later", f'"{shown}" is given other {target.attr} after add_argument', target)
+
+
+def _is_one_return(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function does nothing but give an expression's value: `def flag(*names, **more): return names, more`."""
+    return len(node.body) <= 2 and isinstance(node.body[-1], ast.Return) and not isinstance(node, ast.AsyncFunctionDef)
 
 
 def _looks_like_parser_class(name: str) -> bool:

@@ -123,6 +123,10 @@ class Evaluator:
             return self._object_attribute(owner, name)
         if isinstance(owner, Group | Subparsers | str | list | dict):
             return Api(owner, name)
+        if isinstance(owner, Function) and name in ("__name__", "__doc__"):
+            if name == "__name__":
+                return owner.name if not isinstance(owner.node, ast.Lambda) else "<lambda>"
+            return None if isinstance(owner.node, ast.Lambda) else ast.get_docstring(owner.node, clean=False)
         return UNKNOWN
 
     def _class_attribute(self, cls: Class, name: str) -> object:
@@ -266,13 +270,16 @@ class Evaluator:
                 text += str(part.value)
             elif isinstance(part, ast.FormattedValue):
                 inner = self.value(part.value, scope)
-                plain = part.conversion == -1 and part.format_spec is None and pure.prints_plainly(inner)
-                known = known and plain
-                text += str(inner) if plain else ""
+                wanted = self.value(part.format_spec, scope) if part.format_spec is not None else ""
+                made = pure.interpolated(inner, part.conversion, wanted) if isinstance(wanted, str) else UNKNOWN
+                known = known and isinstance(made, str)
+                text += made if isinstance(made, str) else ""
         return pure.bounded(text) if known else UNKNOWN
 
     def subscript(self, node: ast.Subscript, scope: Scope) -> object:
         owner = self.value(node.value, scope)
+        if isinstance(node.slice, ast.Slice):
+            return self.sliced(owner, node.slice, scope)
         key = self.value(node.slice, scope)
         if isinstance(owner, Class) and owner.is_enum and isinstance(key, str):
             return self._class_attribute(owner, key)
@@ -283,6 +290,15 @@ class Evaluator:
                 return owner[key]
         except IndexError:
             pass
+        return UNKNOWN
+
+    def sliced(self, owner: object, node: ast.Slice, scope: Scope) -> object:
+        ends = [None if end is None else self.value(end, scope) for end in (node.lower, node.upper, node.step)]
+        lower, upper, step = (end if isinstance(end, int) else None for end in ends)
+        if [lower, upper, step] != ends or step == 0:
+            return UNKNOWN
+        if isinstance(owner, list | str | range) or type(owner) is tuple:
+            return str(owner)[lower:upper:step] if isinstance(owner, str) else owner[lower:upper:step]
         return UNKNOWN
 
     def comprehension(self, node: ast.expr, scope: Scope) -> object:

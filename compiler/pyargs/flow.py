@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from compiler.pyargs.caller import LASTING, LEAVES, STAR_OF_ARGPARSE, Caller, Frame, agree
 from compiler.pyargs.interface import UNKNOWN
 from compiler.pyargs.model import Call, Parser, TooMuchError
-from compiler.pyargs.survey import FunctionNode
+from compiler.pyargs.survey import FunctionNode, names_in
 from compiler.pyargs.values import (
     MISSING,
+    Bound,
     Class,
     EnumMember,
     Function,
@@ -171,13 +172,26 @@ class Flow(Caller):
 
     def define(self, node: FunctionNode, scope: Scope) -> None:
         function = Function(node, scope)
-        for decorator in node.decorator_list:
-            value = self.value(decorator, scope)
+        made: object = function
+        decorators = [(decorator, self.value(decorator, scope)) for decorator in node.decorator_list]
+        for decorator, value in reversed(decorators):
             if isinstance(value, Symbol):
                 kind = value.name.removeprefix("builtins.")
                 if kind in ("staticmethod", "classmethod", "property", "functools.cached_property"):
                     function.kind = "property" if "property" in kind else kind
-        self.bind(scope, node.name, function)
+            elif isinstance(value, Function | Bound):
+                made = self._decorate(value, decorator, made)
+        self.bind(scope, node.name, made)
+
+    def _decorate(self, decorator: Function | Bound, node: ast.expr, function: object) -> object:
+        """What a decorator of the file makes of a function: mostly the same, for all that concerns its call."""
+        place = ast.copy_location(ast.Call(node, [], []), node)
+        call = Call(place, [function], {}, {}, False, False)
+        if isinstance(decorator, Bound):
+            made = self.invoke(decorator.function, call, decorator.receiver)
+        else:
+            made = self.invoke(decorator, call)
+        return made if isinstance(made, Function) and self.touches(made) else function
 
     def define_class(self, node: ast.ClassDef, scope: Scope) -> None:
         bases = tuple(self.value(base, scope) for base in node.bases)
@@ -249,7 +263,7 @@ class Flow(Caller):
 
     def loop(self, node: ast.For | ast.AsyncFor, scope: Scope) -> str | None:
         items = items_of(self.value(node.iter, scope))
-        if items is None or not self.survey.is_relevant(node.body):
+        if items is None or not (self.survey.is_relevant(node.body) or self._loop_touches(node.body, items, scope)):
             return self._loop_once(node.target, node, scope)
         left = False
         for item in items:
@@ -264,6 +278,13 @@ class Flow(Caller):
         self.block(node.orelse, scope)
         self.possible -= int(left)
         return MAYBE if left else None
+
+    def _loop_touches(self, body: Sequence[ast.stmt], items: list[object], scope: Scope) -> bool:
+        """Whether a loop may touch a parser by other names than argparse's: `for add in (add_train, add_test): add(sub)`."""
+        if any(map(self.touches, items)):
+            return True
+        names = {name for statement in body for name in names_in(statement)}
+        return any(self.touches(scope.get(name)) for name in names)
 
     def while_loop(self, node: ast.While, scope: Scope) -> str | None:
         self.value(node.test, scope)

@@ -43,7 +43,8 @@ class Argument(NamedTuple):
     `flags` is empty for a positional. `name` is argparse's `dest`. `type` is string, int, float, bool, path, json or
     `unknown:NAME`; what takes no value is a bool (`count` an int). `default` is a literal, UNKNOWN, or ABSENT when
     none was given; a member of an Enum stands as its value. `nargs` is argparse's own, 0 for what takes no value, or
-    UNKNOWN. `conditional` says that the call stands where it may not be reached.
+    UNKNOWN. `conditional` says that the call stands where it may not be reached. `gives` is what a type of the script's
+    own makes of text, as far as its own text says it (bool, int, float, string, list, dict, complex), else "".
     """
 
     flags: tuple[str, ...]
@@ -64,6 +65,7 @@ class Argument(NamedTuple):
     conditional: bool
     line: int
     column: int
+    gives: str = ""
 
     @property
     def spelling(self) -> str:
@@ -198,6 +200,7 @@ KINDS: dict[str, str] = {
     "computed-default": "the default is worked out while the script runs",
     "computed-setting": "nargs, action, required or dest is worked out while the script runs",
     "computed-subcommand": "a subcommand's name is worked out while the script runs",
+    "sequence-type": "type=list cuts text into its characters",
     "custom-type": "the type is the script's own, so that values can't be checked",
     "custom-action": "the action is the script's own, so that values can't be checked",
     "bool-type": "type=bool reads any text that isn't empty as True",

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Callable
 from typing import NamedTuple
 
+from compiler.pyargs.converters import gives
 from compiler.pyargs.interface import ABSENT, UNKNOWN, Argument, Constant, Exclusive, Marker
 from compiler.pyargs.values import Class, Function, PathText, Symbol, constant, items_of
 
@@ -63,6 +64,7 @@ class Option:
         "default",
         "exclusive",
         "flags",
+        "gives",
         "group",
         "help",
         "metavar",
@@ -80,6 +82,7 @@ class Option:
         self.name = name
         self.type = "string"
         self.type_text = ""
+        self.gives = ""
         self.choices: tuple[Constant, ...] | None = None
         self.nargs: int | str | Marker | None = None
         self.default: Constant | Marker = ABSENT
@@ -116,12 +119,13 @@ class Option:
             conditional=self.conditional,
             line=line,
             column=column,
+            gives=self.gives,
         )
 
     def blur(self, other: Option) -> None:
         """Keeps what two versions of one argument agree on, when it isn't known which of them runs."""
         if (self.type, self.type_text) != (other.type, other.type_text):
-            self.type, self.type_text = "unknown:conditional", ""
+            self.type, self.type_text, self.gives = "unknown:conditional", "", ""
         if self.choices != other.choices:
             self.choices = None
         if self.nargs != other.nargs:
@@ -429,6 +433,9 @@ TYPES = {
 }
 
 
+SEQUENCES = frozenset(("builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset"))
+
+
 def _read_type(option: Option, call: Call, segment: Callable[[ast.expr], str], note: Note) -> None:
     if "type" not in call.named:
         return
@@ -442,6 +449,11 @@ def _read_type(option: Option, call: Call, segment: Callable[[ast.expr], str], n
         message = f'{_shown(option)} has type=bool, which reads any text that isn\'t empty as True, also "False"'
         note("bool-type", message, node)
     elif known is None:
+        option.gives = gives(given)
+        if isinstance(given, Symbol) and given.name in SEQUENCES:
+            name = given.name.removeprefix("builtins.")
+            message = f"{_shown(option)} has type={name}, which cuts the text that is given into its characters"
+            note("sequence-type", message, node)
         note("custom-type", f"the type of {_shown(option)} is the script's own: {option.type[8:]}", node)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable
 
 from compiler.pyargs import values
@@ -60,6 +61,22 @@ def formatted(template: str, given: list[object]) -> object:
     for item, piece in zip(given, pieces[1:], strict=True):
         text += str(item) + piece
     return bounded(text)
+
+
+# A width and a precision of two digits at most: no text grows beyond use by them.
+SPECIFICATION = re.compile(r"[<>^=]?[+ -]?0?\d{0,2},?(\.\d{1,2})?[bdeEfFgGosxX%]?")
+
+
+def interpolated(value: object, conversion: int, specification: str) -> object:
+    """A `{value}` of an f-string, as text."""
+    if not prints_plainly(value) or not SPECIFICATION.fullmatch(specification):
+        return UNKNOWN
+    if conversion != -1:
+        value = str(value) if conversion == ord("s") else ascii(value) if conversion == ord("a") else repr(value)
+    try:
+        return format(value, specification)
+    except (TypeError, ValueError):
+        return UNKNOWN
 
 
 ORDERINGS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
@@ -207,6 +224,24 @@ def _map(function: object, value: object) -> object:
     return [_to_int(item) for item in _items(value)] if function == Symbol("builtins.int") else UNKNOWN
 
 
+def _numbers(function: Callable[..., float], given: tuple[object, ...]) -> object:
+    """A function of numbers, given one by one or as a list."""
+    listed = _items(given[0]) if len(given) == 1 and isinstance(given[0], list | tuple) else list(given)
+    numbers = [_number(one) for one in listed]
+    return function(numbers) if numbers else UNKNOWN
+
+
+def _round(value: object, digits: object = None) -> object:
+    if digits is not None and not isinstance(digits, int):
+        return UNKNOWN
+    return round(_number(value), digits)
+
+
+def _type(value: object) -> object:
+    """The class of a literal, by which `type=type(default)` converts."""
+    return Symbol(f"builtins.{type(value).__name__}") if type(value) in (bool, int, float, str) else UNKNOWN
+
+
 def _enumerate(value: object, start: object = 0) -> object:
     return list(enumerate(_items(value), start)) if isinstance(start, int) else UNKNOWN
 
@@ -227,4 +262,10 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "enumerate": _enumerate,
     "zip": lambda *given: list(zip(*(_items(one) for one in given), strict=False)),
     "map": _map,
+    "type": _type,
+    "abs": lambda value: abs(_number(value)),
+    "min": lambda *given: _numbers(min, given),
+    "max": lambda *given: _numbers(max, given),
+    "sum": lambda *given: _numbers(sum, given),
+    "round": _round,
 }

@@ -107,6 +107,8 @@ def _relevant(
         for part in cls.body:
             if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
                 mentioned_by.setdefault(part.name, []).append(cls.name)
+                if "cls" in mentions[id(part)]:  # `cls()` in a method makes one of the class
+                    mentioned_by.setdefault(cls.name, []).append(part.name)
             # A method of the class may be reached by the class's name alone: `Options().parse()`.
         for base in cls.bases:
             for name in names_in(base):

@@ -161,6 +161,14 @@ class Api(NamedTuple):
     name: str
 
 
+class Partial(NamedTuple):
+    """What functools.partial gives: something that is called with more arguments before those of the call."""
+
+    function: object
+    given: tuple[object, ...]
+    named: dict[str, object]
+
+
 class Super(NamedTuple):
     receiver: object
     after: Class

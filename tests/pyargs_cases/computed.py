@@ -3,11 +3,11 @@ import os
 
 
 def names():
-    return ["--from-function"]
+    return os.environ.get("FLAGS", "--from-function").split()
 
 
 def settings():
-    return {"type": int}
+    return {"type": int} if os.environ.get("PATH", "x") else {}
 
 
 parser = argparse.ArgumentParser()

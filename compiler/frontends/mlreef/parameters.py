@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from compiler.frontends.mlreef.scripts import Script
     from compiler.pyargs import Argument
 
+SUPPRESS = "==SUPPRESS=="  # argparse's own mark for a default that leaves the attribute away
 _TYPES = {"int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "path": "STRING", "string": "STRING", "json": "OBJECT"}
 _OF_DEFAULT: dict[type, str] = {
     bool: "BOOLEAN",
@@ -25,6 +26,15 @@ _OF_DEFAULT: dict[type, str] = {
     str: "STRING",
 }
 _OF_TEXT = {"complex": "COMPLEX", "list": "LIST", "tuple": "TUPLE", "dict": "DICTIONARY"}
+_OF_CONVERTER = {
+    "bool": "BOOLEAN",
+    "int": "INTEGER",
+    "float": "FLOAT",
+    "string": "STRING",
+    "list": "LIST",
+    "dict": "DICTIONARY",
+    "complex": "COMPLEX",
+}
 _NAMES = frozenset(_TYPES.values()) | frozenset(_OF_TEXT.values()) | {"UNDEFINED"}
 
 
@@ -48,10 +58,8 @@ class ModuleParameter:
 
 def spelling_of(argument: Argument) -> str:
     """The longest option, of a pair that switches on and off the one that switches on."""
-    if argument.action == "BooleanOptionalAction":
-        positive = [flag for flag in argument.flags if not flag.startswith("--no-")]
-        return max(positive, key=len, default=argument.spelling)
-    return argument.spelling
+    positive = [flag for flag in argument.flags if f"--no-{flag[2:]}" in argument.flags]
+    return max(positive, key=len, default=argument.spelling)
 
 
 def parameters_of(script: Script) -> list[ModuleParameter]:
@@ -70,18 +78,20 @@ def type_of(argument: Argument) -> str:
         return "LIST"
     if argument.type.startswith("unknown:"):
         said = argument.type.removeprefix("unknown:")
-        return said if said in _NAMES else _OF_TEXT.get(said, "UNDEFINED")
+        if said in _NAMES:
+            return said
+        return _OF_CONVERTER.get(argument.gives) or _OF_TEXT.get(said, "UNDEFINED")
     if argument.type == "string" and not argument.type_text:
         return _OF_DEFAULT.get(type(argument.default), "STRING")
     return _TYPES.get(argument.type, "UNDEFINED")
 
 
 def default_of(argument: Argument) -> str | None:
-    if argument.default in (ABSENT, None) or argument.default is UNKNOWN:
-        if argument.nargs == 0 and argument.action in ("store_true", "store_false"):
-            return str(argument.action == "store_false")
-        return None
     value = argument.default
+    if argument.action in ("store_true", "store_false") and value in (ABSENT, argument.action == "store_false"):
+        return "False"  # of the switch, which is not given: `--no-cuda` of action="store_false" leaves True as it is
+    if value in (ABSENT, UNKNOWN, None, SUPPRESS):
+        return None
     if isinstance(value, tuple):
         return "[" + ", ".join(map(repr, value)) + "]"
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
@@ -91,7 +101,7 @@ def is_required(argument: Argument) -> bool:
     if argument.required:
         return True
     if not argument.flags:
-        return argument.nargs not in ("?", "*")
+        return argument.nargs not in ("?", "*", "...")
     return argument.default is ABSENT and argument.nargs != 0
 
 
