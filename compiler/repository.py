@@ -182,10 +182,14 @@ class Repository:
 
 
 def decode(name: str, data: bytes, sink: Sink) -> Source | None:
-    """Bytes as text. Only UTF-8 is taken, with or without a byte order mark."""
+    """Bytes as text. Only UTF-8 is taken, with or without a byte order mark; of Python, what the file itself declares."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
         sink.report(codes.ENCODING, f"{name} is UTF-16 or UTF-32", Source(name, ""), help="save it as UTF-8")
         return None
+    if name.endswith(".py") and not data.isascii():
+        declared = _declared(data)
+        if declared is not None:
+            return Source(name, declared)
     try:
         return Source(name, data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -196,3 +200,22 @@ def decode(name: str, data: bytes, sink: Sink) -> Source | None:
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
         sink.report(codes.ENCODING, message, Span(shown, place, place + 1), help="save the file as UTF-8")
         return None
+
+
+def _declared(data: bytes) -> str | None:
+    """A Python file's text in the encoding that its first two lines declare, None where they declare none that fits.
+
+    https://peps.python.org/pep-0263/
+    """
+    import re
+
+    for line in data.split(b"\n", 2)[:2]:
+        found = re.match(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", line)
+        if found is not None:
+            try:
+                return data.decode(found.group(1).decode("ascii", "replace"))
+            except (LookupError, ValueError):
+                return None
+        if line.strip() and not line.lstrip().startswith(b"#"):
+            return None
+    return None

@@ -592,9 +592,83 @@ def test_modules_are_listed(files: Files, monkeypatch: pytest.MonkeyPatch, capsy
         "INTEGER",
     )
     status, out, _ = run(capsys, "modules", "train.py", "--module", "train", "--format", "schema")
-    assert json.loads(out)["properties"]["sizes"] == {"type": "array", "default": [1]}
+    assert json.loads(out)["properties"]["sizes"] == {
+        "type": "array",
+        "items": {"type": "integer"},
+        "default": [1],
+    }
     assert run(capsys, "modules", "--module", "tarin")[0] == 2
     assert run(capsys, "modules", "nowhere")[0] == 1
+
+
+def test_scripts_that_are_no_modules_are_named_with_why(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files.write("tool.py", "import click\n\n@click.command()\ndef main():\n    pass\n")
+    files.write("raw.py", "import sys\n\nprint(sys.argv[1])\n")
+    files.write("shared.py", "import argparse\n\ndef parser():\n    return argparse.ArgumentParser()\n")
+    files.write("plain.py", "print('argparse')\n")
+    for manifest in (False, True):
+        if manifest:
+            files.write("mlreef.yaml", "name: demo\n")
+        status, out, err = run(capsys, "modules", os.fspath(files.folder))
+        assert (status, out.count(": module, ")) == (0, 1)
+        assert [line.partition(": note")[2] for line in err.splitlines() if ": note[" in line] == [
+            '[HR3202 mlreef-no-entry]: "raw.py" is no module: it reads sys.argv itself, not by argparse',
+            '[HR3202 mlreef-no-entry]: "shared.py" is no module: its parser never reads the command line',
+            '[HR3202 mlreef-no-entry]: "tool.py" is no module: its arguments are read by click, not by argparse',
+        ]
+
+
+SUBCOMMANDS = """\
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("-v", "--verbose", action="count", default=0)
+commands = parser.add_subparsers(dest="task", required=True)
+fit = commands.add_parser("fit", aliases=["train"], help="train a model")
+fit.add_argument("--input-path", required=True)
+fit.add_argument("--output-path", required=True)
+fit.add_argument("--rates", type=float, nargs="+", default=[0.5])
+commands.add_parser("show").add_argument("--no-plot", action="store_false")
+parser.parse_args()
+"""
+
+
+def test_a_modules_subcommands_are_chosen_listed_and_tried(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files.write("net.py", SUBCOMMANDS)
+    project = files.lowered(
+        pipeline("{module: net, with: {task: fit, rates: [0.1, 1], verbose: 2}}", "    input: data\n")
+    )
+    assert not files.errors
+    assert argv(project, "p-net") == [
+        "python", "net.py", "--verbose", "--verbose", "fit", "--rates", "0.1", "1", "--input-path", "data",
+        "--output-path", "output/p/net",
+    ]  # fmt: skip
+    published = files.read("name: demo\npublish: true\n")
+    assert published is not None
+    (environment,) = (one for one in published.environments if one.name == "net")
+    assert environment.build is not None
+    assert environment.build.checks[1][-8:] == (
+        "net.py", "fit", "--input-path", "sample", "--output-path", "sample", "--rates", "0.5",
+    )  # fmt: skip
+    _, out, _ = run(capsys, "modules", os.fspath(files.folder / "net.py"))
+    assert out.splitlines()[1:4] == [
+        "  --verbose  INTEGER  = 0",
+        "  task: fit, train  train a model",
+        "    --input-path   STRING  required",
+    ]
+    _, out, _ = run(capsys, "modules", os.fspath(files.folder / "net.py"), "--module", "net", "--format", "schema")
+    form = Draft202012Validator(json.loads(out))
+    paths = {"input-path": "a", "output-path": "b"}
+    assert form.is_valid({"task": "train", **paths, "rates": [1, 0.5]})
+    assert form.is_valid({"task": "show", "no-plot": True})
+    for wrong in (
+        {},
+        {"task": "sow"},
+        {"task": "fit"},
+        {"task": "show", **paths},
+        {"task": "fit", **paths, "rates": ["a"]},
+    ):
+        assert not form.is_valid(wrong), wrong
 
 
 def test_modules_of_a_folder_without_any(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -269,7 +269,7 @@ SCRIPTS: dict[str, tuple[str, str, str, list[str]]] = {
         + "parser.add_argument('--style', type=lambda text: text.split('-'), default='a-b', help='own type')\n",
         PATHS_TABLE
         + "x-label | STRING | x | false | of the x axis\ny-label | STRING | y | false | of the y axis\n"
-        + "style | UNDEFINED | a-b | false | own type\n",
+        + "style | LIST | a-b | false | own type\n",
         [],
     ),
     "unicode_names": (

@@ -226,6 +226,30 @@ def test_subcommands() -> None:
     assert words(interface, {"verbose": True}, "test") == "test --verbose"
 
 
+def test_a_subcommand_is_chosen_by_the_name_of_its_attribute() -> None:
+    interface = read(*SUBCOMMANDS)
+    assert words(interface, {"command": "train", "data": "d", "lr": 1}) == "train --lr 1 d"
+    assert words(interface, {"verbose": True, "--command": ["test"]}) == "test --verbose"
+    assert kinds(interface, {"command": "train", "lr": 1}) == ["missing-argument"]
+    assert kinds(interface, {"command": Hole("string", "x")}) == ["computed-subcommand", "missing-subcommand"]
+    (problem,) = check_call(interface, {"command": "trian"})
+    assert (problem.kind, problem.name, problem.help) == ("unknown-subcommand", "command", 'did you mean "train"?')
+    missing, unknown = check_call(interface, {"lr": 1})
+    assert missing.message == 'a subcommand is required: "command" names it'
+    assert unknown.help == 'it is an argument of the subcommand "train", which "command" chooses'
+
+
+def test_a_subcommand_of_another_and_one_without_an_attribute() -> None:
+    interface = read(
+        "s = parser.add_subparsers()",
+        "data = s.add_parser('data').add_subparsers(dest='what')",
+        "data.add_parser('fetch').add_argument('--to')",
+    )
+    assert words(interface, {"command": "data", "what": "fetch", "to": "x"}) == "data fetch --to x"
+    assert words(interface, {"to": "x", "command": ["data", "fetch"]}) == "data fetch --to x"
+    assert words(interface, {}) == ""
+
+
 def test_open_ends_before_a_subcommand() -> None:
     interface = read(*SUBCOMMANDS)
     assert words(interface, {"verbose": True, "files": ["a", "b"]}, "test") == "--files a b test --verbose"

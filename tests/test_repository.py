@@ -101,6 +101,26 @@ def test_a_worktrees_git_file_is_followed(tmp_path: Path) -> None:
     assert Repository(str(tree)).remote() is None
 
 
+def test_python_is_read_in_the_encoding_that_it_declares(tmp_path: Path) -> None:
+    files = {
+        "latin.py": b"#!/usr/bin/env python\n# -*- coding: latin-1 -*-\nname = '\xe9'\n",
+        "late.py": b"import os\n\n# coding: latin-1\nname = '\xe9'\n",
+        "hex.py": b"# coding: hex\nname = '\xe9'\n",
+        "plain.yaml": b"# coding: latin-1\nname: '\xe9'\n",
+    }
+    read = {}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        source = Repository(os.fspath(tmp_path)).source(name, Sink())
+        read[name] = source and source.text
+    assert read == {
+        "latin.py": files["latin.py"].decode("latin-1"),
+        "late.py": None,
+        "hex.py": None,
+        "plain.yaml": None,
+    }
+
+
 def test_relative_paths(tmp_path: Path) -> None:
     here = Repository(str(tmp_path))
     assert here.relative(str(tmp_path / "a" / "b.yaml")) == "a/b.yaml"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from compiler.frontends.mlreef.modules import Module
     from compiler.frontends.mlreef.parameters import ModuleParameter
+    from compiler.frontends.mlreef.scripts import Script
+    from compiler.pyargs import Interface, Subcommand
 
 DESCRIPTION = """
 List the entry scripts of a folder as modules: their names, kinds and typed parameters, read by the syntax tree of what they
@@ -93,7 +95,6 @@ def _written(modules: list[Module], arguments: Namespace) -> str:
 
 def _table(module: Module) -> str:
     """A module's line, and one for each of its parameters."""
-    from compiler.frontends.mlreef.parameters import parameters_of
     from compiler.render.visible import visible
 
     types = ""
@@ -102,13 +103,26 @@ def _table(module: Module) -> str:
     head = f"{module.name}: {module.kind or 'module'}, {module.script.path}{types}"
     if module.description:
         head += f"\n  {module.description}"
-    rows = [_row(parameter) for parameter in parameters_of(module.script)]
-    widths = [max((len(row[at]) for row in rows), default=0) for at in range(3)]
-    lines = ["  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)) for row in rows]
-    lines = [f"{line}  {row[3]}".rstrip() for line, row in zip(lines, rows, strict=True)]
+    lines = _lines(module.script, module.script.interface, "  ")
     if not module.script.interface.complete:
         lines.append("  (not all of its parameters are known)")
     return "".join(visible(line) + "\n" for line in (*head.split("\n"), *lines))
+
+
+def _lines(script: Script, command: Interface | Subcommand, indent: str) -> list[str]:
+    """A line for each parameter of a script or a subcommand, and below them the subcommands with theirs."""
+    from compiler.frontends.mlreef.parameters import parameters_of
+    from compiler.pyargs import selector
+
+    rows = [_row(parameter) for parameter in parameters_of(script, command)]
+    widths = [max((len(row[at]) for row in rows), default=0) for at in range(3)]
+    lines = [indent + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)) for row in rows]
+    lines = [f"{line}  {row[3]}".rstrip() for line, row in zip(lines, rows, strict=True)]
+    for one in command.subcommands:
+        names = ", ".join((one.name, *one.aliases))
+        lines.append(f"{indent}{selector(command)}: {names}  {one.help}".rstrip())
+        lines += _lines(script, one, indent + "  ")
+    return lines
 
 
 def _row(parameter: ModuleParameter) -> tuple[str, str, str, str]:

@@ -207,9 +207,12 @@ def _check(
     if not interface.complete or interface.style not in ("argparse", "mlreef"):
         _report_unread(interface, source, at, context)
     origins = {argument.name: argument.origin for argument in arguments}
-    for call in _calls(job, arguments, given):
-        for problem in check_call(interface, call):
-            _report(problem, origins.get(problem.name) or at, source, context)
+    calls = _calls(job, arguments, given)
+    problems = [problem for call in calls for problem in check_call(interface, call)]
+    if calls != [given]:  # what an axis gives must not choose a subcommand, whose arguments are others
+        problems += [one for one in check_call(interface, given) if one.kind == "computed-subcommand"]
+    for problem in problems:
+        _report(problem, origins.get(problem.name) or at, source, context)
 
 
 def _report_unread(interface: Interface, source: Source, at: Origin | None, context: Context) -> None:

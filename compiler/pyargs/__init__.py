@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from compiler.pyargs.binding import reached, selector
 from compiler.pyargs.call import argv, check_call
 from compiler.pyargs.interface import (
     ABSENT,
@@ -48,7 +49,9 @@ __all__ = [
     "Word",
     "argv",
     "check_call",
+    "reached",
     "read_interface",
+    "selector",
 ]
 
 

@@ -39,10 +39,15 @@ class Call(NamedTuple):
 
 
 def bind(interface: Interface, given: Mapping[str, Value], path: Sequence[str]) -> Call:
-    """Finds the subcommand and the arguments that are meant. A value of None means that nothing is passed."""
+    """Finds the subcommand and the arguments that are meant. A value of None means that nothing is passed.
+
+    Without a path the subcommand is what is given under its own name: see `chosen`.
+    """
     commands: list[Command] = [interface]
     problems: list[Problem] = []
     names: list[str] = []
+    if not path:
+        given, path, problems = chosen(interface, given)
     for name in path:
         child = next((one for one in commands[-1].subcommands if name == one.name or name in one.aliases), None)
         if child is None:
@@ -53,7 +58,8 @@ def bind(interface: Interface, given: Mapping[str, Value], path: Sequence[str]) 
         names.append(name)
     if len(names) == len(path) and commands[-1].subcommand_required:
         accepted = tuple(one.name for one in commands[-1].subcommands)
-        problems.append(Problem("missing-subcommand", "", "a subcommand is required", _one_of(accepted), accepted))
+        message = f'a subcommand is required: "{selector(commands[-1])}" names it'
+        problems.append(Problem("missing-subcommand", "", message, _one_of(accepted), accepted))
     bound: list[Bound] = []
     for key, value in given.items():
         if value is None:
@@ -67,6 +73,43 @@ def bind(interface: Interface, given: Mapping[str, Value], path: Sequence[str]) 
     return Call(tuple(commands), tuple(names), tuple(path[len(names) :]), tuple(bound), tuple(problems))
 
 
+def selector(command: Command) -> str:
+    """The name under which a subcommand is chosen: that of its attribute, `command` where it has none."""
+    return command.subcommands[0].dest or "command"
+
+
+def chosen(
+    interface: Interface, given: Mapping[str, Value]
+) -> tuple[Mapping[str, Value], Sequence[str], list[Problem]]:
+    """The subcommands that are given by name, `{"command": "train"}` (a list for one below another), and the rest."""
+    rest = dict(given)
+    path: list[str] = []
+    command: Command | None = interface
+    while command is not None and command.subcommands:
+        wanted = canonical(selector(command))
+        key = next((key for key in rest if canonical(key.lstrip("-")) == wanted), None)
+        if key is None or any(wanted == canonical(one.name) for one in command.parameters):
+            break
+        value = rest.pop(key)
+        names = items(value) if value is not None else []
+        if not all(isinstance(name, str) for name in names):
+            message = f'"{key}" chooses a subcommand: it takes a name that is fixed'
+            return rest, path, [Problem("computed-subcommand", key, message, "write a step for each of them")]
+        for name in map(str, names):
+            path.append(name)
+            command = next((one for one in command.subcommands if name in (one.name, *one.aliases)), None)
+            if command is None:
+                break
+        if not names:
+            break
+    return rest, path, []
+
+
+def reached(interface: Interface, given: Mapping[str, Value]) -> tuple[Argument, ...]:
+    """The arguments of the script and of the subcommands that are given by name."""
+    return tuple(argument for command in bind(interface, given, ()).commands for argument in command.parameters)
+
+
 def _one_of(accepted: Sequence[str]) -> str:
     return "one of: " + ", ".join(accepted) if accepted else ""
 
@@ -75,7 +118,13 @@ def _unknown_subcommand(command: Command, name: str) -> Problem:
     accepted = tuple(one.name for one in command.subcommands)
     near = nearest(name, accepted)
     advice = f'did you mean "{near}"?' if near else _one_of(accepted)
-    return Problem("unknown-subcommand", name, f'"{name}" is not a subcommand of the script', advice, accepted)
+    return Problem(
+        "unknown-subcommand",
+        selector(command) if accepted else name,
+        f'"{name}" is not a subcommand of the script',
+        advice,
+        accepted,
+    )
 
 
 def _bind_name(commands: Sequence[Command], key: str, value: Value, complete: bool) -> Bound | Problem:
@@ -140,6 +189,9 @@ def _unknown(commands: Sequence[Command], key: str) -> Problem:
         advice = _one_of(accepted)
     else:
         advice = "the script takes no arguments"
+    owner = next((one for one in commands[-1].subcommands if _matches(one, key)), None)
+    if owner is not None:
+        advice = f'it is an argument of the subcommand "{owner.name}", which "{selector(commands[-1])}" chooses'
     return Problem("unknown-argument", key, message, advice, tuple(accepted))
 
 
@@ -198,6 +250,8 @@ def switches(one: Bound) -> list[str] | None:
     """The flags to write for an argument that takes no value; None when the value does not say how often."""
     argument, value = one.argument, one.value
     assert argument is not None
+    if argument.action == "count" and isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:4])  # a manifest's number is text; nobody means more than thousands
     if argument.action == "count" and isinstance(value, int) and value >= 0:
         return [one.flag] * int(value)
     if not isinstance(value, bool):

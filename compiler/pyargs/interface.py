@@ -219,6 +219,7 @@ KINDS: dict[str, str] = {
     "parse-known-args": "arguments that the parser does not know are accepted",
     "fixed-arguments": "parse_args is given its arguments, so that the command line is not read",
     "several-parsers": "more than one parser reads the command line",
+    "never-parsed": "a parser is made, and never reads the command line",
     "never-called": "nothing calls the function when the file runs as a script",
     "too-much-to-follow": "the script is too long or too deep to be followed to its end",
     "reads-argv": "sys.argv is read directly",

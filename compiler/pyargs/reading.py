@@ -55,6 +55,8 @@ def _follow(script: Script) -> tuple[list[Parser], tuple[Remark, ...]]:
     tops = [parser for parser in flow.parsers if not parser.is_child]
     used = [parser for parser in tops if parser.parsed]
     unused = [parser for parser in tops if not parser.is_parent and (parser.options or not parser.imported)]
+    if tops and not used and all(map(_is_complete, tops)):
+        flow.note("never-parsed", "the parser never reads the command line", tops[-1].node)
     last = [parser for parser in used if not parser.is_parent]  # a parent's arguments are its child's too
     made_here = [parser for parser in tops if not parser.imported]
     return last or used or unused or made_here[-1:], tuple(flow.remarks)

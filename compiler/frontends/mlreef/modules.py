@@ -235,12 +235,10 @@ def _declared(said: Said, free: list[Script], names: dict[str, str], context: Co
 
 def _check_entry(script: Script, said: Said, context: Context) -> None:
     """A script that was named is one, whatever it looks like; that nothing is known of it is said."""
-    interface = script.interface
-    if interface.style in ("argparse", "mlreef"):
-        return
-    why = f"it reads its arguments by {interface.framework}" if interface.framework else "it reads no arguments"
-    message = f'"{script.path}" has no argparse parser and no decorators: {why}'
-    context.sink.report(codes.NO_ENTRY, message, said.slot, field="entry", severity="warning")
+    why = scripts.why_no_entry(script)
+    if why is not None:
+        message = f'nothing is known of what "{script.path}" takes: {why}'
+        context.sink.report(codes.NO_ENTRY, message, said.slot, field="entry", severity="warning")
 
 
 def _entry_of(said: Said, free: list[Script], names: dict[str, str], context: Context) -> Script | None:

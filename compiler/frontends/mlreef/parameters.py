@@ -6,14 +6,14 @@ has neither a default nor a flag's action is required of who composes a pipeline
 
 from __future__ import annotations
 
-from compiler.pyargs import ABSENT, UNKNOWN, Parameter
+from compiler.pyargs import ABSENT, UNKNOWN, Parameter, reached, selector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from compiler.frontends.mlreef.scripts import Script
-    from compiler.pyargs import Argument
+    from compiler.pyargs import Argument, Interface, Subcommand
 
 SUPPRESS = "==SUPPRESS=="  # argparse's own mark for a default that leaves the attribute away
 _TYPES = {"int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "path": "STRING", "string": "STRING", "json": "OBJECT"}
@@ -39,9 +39,25 @@ _NAMES = frozenset(_TYPES.values()) | frozenset(_OF_TEXT.values()) | {"UNDEFINED
 
 
 class ModuleParameter:
-    """One parameter. `default` is text as MLReef stores it, None where there is none."""
+    """One parameter. `default` is text as MLReef stores it, None where there is none; `item` is the type of a list's items.
 
-    __slots__ = ("choices", "default", "flag", "help", "line", "name", "nargs", "required", "switch", "type")
+    A switch takes no value: `is_on` says whether one that nobody gives is what a run by hand has.
+    """
+
+    __slots__ = (
+        "choices",
+        "default",
+        "flag",
+        "help",
+        "is_on",
+        "item",
+        "line",
+        "name",
+        "nargs",
+        "required",
+        "switch",
+        "type",
+    )
 
     def __init__(self, argument: Argument, decorator: Parameter | None) -> None:
         self.name = spelling_of(argument).lstrip("-")
@@ -52,7 +68,9 @@ class ModuleParameter:
         self.help = argument.help or (decorator.description if decorator is not None else "")
         self.choices = argument.choices
         self.nargs = argument.nargs
+        self.item = _TYPES.get(argument.type, "UNDEFINED") if argument.type_text else "UNDEFINED"
         self.switch = argument.nargs == 0
+        self.is_on = argument.action == "BooleanOptionalAction" and argument.default is True
         self.line = argument.line
 
 
@@ -62,10 +80,10 @@ def spelling_of(argument: Argument) -> str:
     return max(positive, key=len, default=argument.spelling)
 
 
-def parameters_of(script: Script) -> list[ModuleParameter]:
-    """A script's parameters in order: those of its parser, else those of its decorators."""
+def parameters_of(script: Script, command: Interface | Subcommand) -> list[ModuleParameter]:
+    """The parameters of a script, or of one of its subcommands, in order: the parser's, else those of the decorators."""
     decorated = {one.name.lstrip("-"): one for one in script.interface.decorators if isinstance(one, Parameter)}
-    arguments = [one for one in script.interface.parameters if one.action not in ("help", "version")]
+    arguments = [one for one in command.parameters if one.action not in ("help", "version")]
     return [ModuleParameter(one, decorated.get(spelling_of(one).lstrip("-"))) for one in arguments]
 
 
@@ -87,9 +105,10 @@ def type_of(argument: Argument) -> str:
 
 
 def default_of(argument: Argument) -> str | None:
+    """As argparse has it: that of `--no-cuda` with action="store_false" is True, which is what the script then sees."""
     value = argument.default
-    if argument.action in ("store_true", "store_false") and value in (ABSENT, argument.action == "store_false"):
-        return "False"  # of the switch, which is not given: `--no-cuda` of action="store_false" leaves True as it is
+    if value is ABSENT and argument.action in ("store_true", "store_false"):
+        return str(argument.action == "store_false")
     if value in (ABSENT, UNKNOWN, None, SUPPRESS):
         return None
     if isinstance(value, tuple):
@@ -111,11 +130,12 @@ def sample(script: Script) -> dict[str, Any] | None:
 
     if script.interface.style != "argparse" and script.interface.style != "mlreef":
         return None
-    if script.interface.subcommands or not script.interface.complete:
+    if not script.interface.complete:
         return None
-    every: dict[str, Any] = {}
-    needed: dict[str, Any] = {}
-    for argument in script.interface.parameters:
+    chosen = _first_subcommands(script.interface)
+    every: dict[str, Any] = dict(chosen)
+    needed: dict[str, Any] = dict(chosen)
+    for argument in reached(script.interface, chosen):
         value = _sample(argument)
         if value is None:
             if argument.required:
@@ -130,6 +150,16 @@ def sample(script: Script) -> dict[str, Any] | None:
         if not check_call(script.interface, given):
             return given
     return None
+
+
+def _first_subcommands(interface: Interface) -> dict[str, Any]:
+    """The first subcommand of each level, by the name that chooses it."""
+    found: dict[str, Any] = {}
+    command: Interface | Subcommand = interface
+    while command.subcommands:
+        found.setdefault(selector(command), []).append(command.subcommands[0].name)
+        command = command.subcommands[0]
+    return found
 
 
 def _sample(argument: Argument) -> Any:

@@ -45,6 +45,7 @@ from compiler.ir import (
     Ref,
     Resources,
 )
+from compiler.pyargs import reached
 from compiler.yamltree import Mapping, Sequence, Slot, items, slots
 
 TYPE_CHECKING = False
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
     from compiler.frontends.mlreef.fields import Table
     from compiler.ir import Objective, Text, Trigger
+    from compiler.pyargs import Argument as ScriptArgument
     from compiler.source import Origin
 
 DATA, EXPERIMENT, VISUAL = "data", "experiment", "visualization"
@@ -509,10 +511,11 @@ class Composition:
         """All that the script is given; and what it reads and writes by that, None where it takes no such argument."""
         names = {scripts.plain(module.input_name): "input", scripts.plain(module.output_name): "output"}
         given: list[Argument] = []
+        known = reached(module.script.interface, {one.name: _plain_text(one) for one in step.arguments})
         for argument in step.arguments:
             role = names.get(scripts.plain(argument.name))
             if role is None:
-                given.append(self._taken(argument, module))
+                given.append(_taken(argument, module.script.argument(argument.name, known)))
             elif role == "input":
                 source = self._own_path(argument, step) or source
             else:
@@ -521,19 +524,10 @@ class Composition:
         given += [
             Argument(name=axis, values=((Ref(kind="matrix", name=axis),),), origin=step.origin) for axis, _ in step.grid
         ]
-        reads = self._data_argument(module, module.input_name, source, given, step)
-        writes = self._data_argument(module, module.output_name, output, given, step)
-        self._check_required(module, given, step)
+        reads = self._data_argument(module.script.argument(module.input_name, known), source, given, step)
+        writes = self._data_argument(module.script.argument(module.output_name, known), output, given, step)
+        self._check_required(module, known, given, step)
         return tuple(given), reads, writes
-
-    def _taken(self, argument: Argument, module: Module) -> Argument:
-        """A truth value as the argument takes it: for a switch it is there or not, for others it is text."""
-        known = module.script.argument(argument.name)
-        if known is not None and known.nargs != 0 and argument.flag is not None:
-            if known.action == "BooleanOptionalAction":
-                return argument
-            return argument.replace(values=((str(argument.flag),),), flag=None)
-        return argument
 
     def _own_path(self, argument: Argument, step: Step) -> Text | None:
         """A path that is given as a value: `./data` and MLReef's `/data` are folders of the repository."""
@@ -555,21 +549,22 @@ class Composition:
                 self.context.sink.report(core.KEYS_EXCLUDE, message, argument.origin)
 
     def _data_argument(
-        self, module: Module, wanted: str, data: Text | None, given: list[Argument], step: Step
+        self, known: ScriptArgument | None, data: Text | None, given: list[Argument], step: Step
     ) -> Text | None:
-        known = module.script.argument(wanted)
         if data is None or known is None:
             return None
         seen = _relative(data, self.context.folder)
         given.append(Argument(name=known.spelling.lstrip("-"), values=(seen,), origin=step.origin))
         return data
 
-    def _check_required(self, module: Module, given: list[Argument], step: Step) -> None:
+    def _check_required(
+        self, module: Module, known: tuple[ScriptArgument, ...], given: list[Argument], step: Step
+    ) -> None:
         """What has neither a value nor a default: argparse lets most of it pass, and the script gets None."""
         from compiler.frontends.mlreef.parameters import is_required
 
         names = {scripts.plain(argument.name) for argument in given}
-        for argument in module.script.interface.parameters:
+        for argument in known:
             spelled = {scripts.plain(flag) for flag in (*argument.flags, argument.name)}
             optional = argument.required or argument.conditional or not argument.flags  # argparse says those itself
             if not optional and is_required(argument) and not names & spelled and argument.exclusive is None:
@@ -612,6 +607,21 @@ class Composition:
             return ()
         self.jobs[job.name] = job
         return (job.name,)
+
+
+def _plain_text(argument: Argument) -> str:
+    """A fixed value as it is written, "" for all others."""
+    value = argument.values[0] if len(argument.values) == 1 else ()
+    return "".join(str(piece) for piece in value)
+
+
+def _taken(argument: Argument, known: ScriptArgument | None) -> Argument:
+    """A truth value as the argument takes it: for a switch it is there or not, for others it is text."""
+    if known is not None and known.nargs != 0 and argument.flag is not None:
+        if known.action == "BooleanOptionalAction":
+            return argument
+        return argument.replace(values=((str(argument.flag),),), flag=None)
+    return argument
 
 
 def _output(folder: str, matrix: Matrix | None) -> Text:

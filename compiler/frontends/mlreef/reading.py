@@ -87,9 +87,9 @@ def of_script(unit: str, files: Files, sink: Sink) -> Holding | None:
     if script is None:
         return None
     context = Context(files, sink, unit.rpartition("/")[0])
-    if script.interface.style not in ("argparse", "mlreef"):
-        message = f'"{unit}" is no module: it reads no arguments by argparse or by decorators'
-        sink.report(codes.NO_ENTRY, message, script.place(1, 1))
+    why = scripts.why_no_entry(script)
+    if why is not None:
+        sink.report(codes.NO_ENTRY, f'"{unit}" is no module: {why}', script.place(1, 1))
         return None
     given = own_name(unit)
     said = Said(given, {"entry": unit, "origin": script.origin()}, _no_slot(), context.folder)

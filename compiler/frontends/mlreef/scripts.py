@@ -12,9 +12,11 @@ from compiler.source import At, Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from compiler.diagnostics import Code, Sink
     from compiler.frontends.base import Files
-    from compiler.pyargs import Argument, Interface, Remark
+    from compiler.pyargs import Argument, Interface, Remark, Subcommand
     from compiler.source import Source
 
 # Folders whose scripts are nobody's modules, and files that are never entry scripts.
@@ -23,6 +25,7 @@ _OTHERS = frozenset(
 )
 _NO_ENTRY = frozenset(("setup.py", "conftest.py", "__init__.py", "noxfile.py"))
 _HINTS = ("argparse", "@data_processor", "@processor")
+_WRITES = ("out", "save", "result", "dest", "target", "log", "checkpoint", "cache", "write", "export")
 INPUT, OUTPUT = "input_path", "output_path"
 
 # Remarks of the reader that say what MLReef drops, and those that say less than the author means.
@@ -45,9 +48,11 @@ _LOOSE = frozenset(
         "untyped-default",
         "text-default",
         "flag-without-effect",
+        "sequence-type",
         "changed-later",
     )
 )
+READS_NOTHING = "it reads no arguments by argparse or by decorators"
 _HELP_TYPES = {
     "int": "int",
     "integer": "int",
@@ -78,13 +83,20 @@ class Script:
     def origin(self) -> At:
         return At(self.path, self.place(1, 1))
 
-    def argument(self, name: str) -> Argument | None:
-        """The argument of a name in any spelling: `input-path`, `--input_path`, `Input-Path`."""
+    def argument(self, name: str, among: Iterable[Argument] | None = None) -> Argument | None:
+        """The argument of a name in any spelling: `input-path`, `--input_path`, `Input-Path`; any subcommand's, too."""
         wanted = plain(name)
-        for argument in self.interface.parameters:
+        for argument in self.arguments() if among is None else among:
             if wanted in {plain(spelling) for spelling in (*argument.flags, argument.name)}:
                 return argument
         return None
+
+    def arguments(self) -> Iterator[Argument]:
+        """All arguments, those of subcommands behind the script's own."""
+        commands: list[Interface | Subcommand] = [self.interface]
+        for command in commands:
+            yield from command.parameters
+            commands.extend(command.subcommands)
 
 
 def plain(name: str) -> str:
@@ -120,9 +132,25 @@ def read_script(path: str, files: Files, sink: Sink, sure: bool = True) -> Scrip
         note = f"it is read as Python {version_info[0]}.{version_info[1]}"
         sink.report(core.PYTHON_SYNTAX, error.message, Span(source, start, start + 1), notes=(note,))
         return None
-    if not sure and interface.style not in ("argparse", "mlreef"):
-        return None
-    return Script(path, source, interface)
+    script = Script(path, source, interface)
+    return script if sure or why_no_entry(script) is None else None
+
+
+def why_no_entry(script: Script) -> str | None:
+    """Why a script is no entry script, as a sentence about it; None for one that is."""
+    interface = script.interface
+    remarks = {remark.kind for remark in interface.remarks}
+    if interface.style in ("argparse", "mlreef"):
+        return (
+            "its parser never reads the command line"
+            if "never-parsed" in remarks and not interface.decorators
+            else None
+        )
+    if interface.framework:
+        return f"its arguments are read by {interface.framework}, not by argparse"
+    if "reads-argv" in remarks:
+        return "it reads sys.argv itself, not by argparse"
+    return READS_NOTHING
 
 
 def report(script: Script, sink: Sink) -> None:
@@ -133,7 +161,12 @@ def report(script: Script, sink: Sink) -> None:
             place = script.place(remark.line, remark.column)
             severity = NOTE if remark.kind == "text-default" else WARNING  # that one comes out right
             sink.report(code, remark.message, place, severity=severity, help=_advice(remark.kind))
-    for argument in script.interface.parameters:
+    for remark in script.interface.remarks:
+        if remark.kind == "never-called":
+            place = script.place(remark.line, remark.column)
+            advice = 'call it: if __name__ == "__main__": …'
+            sink.report(codes.NO_ENTRY, remark.message, place, severity=WARNING, help=advice)
+    for argument in script.arguments():
         _report_help_type(script, argument, sink)
     _report_differences(script, sink)
 
@@ -185,6 +218,7 @@ def _code_of(remark: Remark) -> Code | None:
 def _advice(kind: str) -> str | None:
     return {
         "bool-type": 'give it action="store_true", or choices of text',
+        "sequence-type": "give it nargs, or a function that cuts the text where you want it",
         "untyped-default": "give it a type",
         "old-keyword": "headrace reads both spellings, MLReef's platform the new one alone",
         "decorator-without-argument": "add the argument to the parser, or take the decorator away",
@@ -222,14 +256,14 @@ def report_data_paths(script: Script, input_name: str, output_name: str, sink: S
             message = f'"{script.path}" takes no "{flag}"'
             near = _near(script, name)
             advice = f"name {near} in the module's manifest" if near else "a pipeline gives it no data by that way"
-            first = min((argument.line for argument in script.interface.parameters), default=1)
+            first = min((argument.line for argument in script.arguments()), default=1)
             sink.report(codes.NO_DATA_PATH, message, script.place(first, 1), help=advice)
 
 
 def _near(script: Script, name: str) -> str | None:
     """An argument that may be meant: `images-path` for `input-path`."""
     kind = "input" if "input" in name else "output"
-    others = [one for one in script.interface.parameters if plain(one.spelling).endswith(("_path", "_dir", "_folder"))]
-    if not others:
-        return None
-    return f"`{kind}: {others[0].spelling.lstrip('-')}`"
+    others = [one for one in script.arguments() if plain(one.spelling).endswith(("_path", "_dir", "_folder", "_file"))]
+    writes = [one for one in others if any(word in plain(one.spelling) for word in _WRITES)]
+    meant = writes if kind == "output" else [one for one in others if one not in writes]
+    return f"`{kind}: {meant[0].spelling.lstrip('-')}`" if meant else None
