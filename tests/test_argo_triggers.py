@@ -95,13 +95,17 @@ def test_github_webhooks_are_checked_by_their_secret() -> None:
     assert source["spec"]["github"]["repository"]["webhookSecret"] == {"name": "churn-webhook", "key": "secret"}
 
 
-def test_gitlab_webhooks_are_checked_by_their_token() -> None:
+def test_gitlab_webhooks_are_checked_by_their_header() -> None:
     made = make(job("a"), triggers=(ir.OnPush(),), given=GITLAB)
     [source] = made.kind("EventSource")
-    listening = source["spec"]["gitlab"]["repository"]
-    assert listening["projects"] == ["team/churn"]
-    assert listening["gitlabBaseURL"] == "https://gitlab.example.com"
-    assert listening["secretToken"] == {"name": "churn-webhook", "key": "secret"}
+    assert source["spec"]["webhook"]["repository"] == {
+        "endpoint": "/churn",
+        "port": "12000",
+        "method": "POST",
+        "authSecret": {"name": "churn-webhook", "key": "secret"},
+    }
+    [told] = [one for one in made.said if "Argo Events needs" in one.message]
+    assert "Authorization: Bearer" in told.message
 
 
 def test_several_pipelines_share_an_event_source() -> None:
@@ -136,7 +140,8 @@ def holds(one: dict[str, Any], data: dict[str, Any]) -> bool:
         text = re.sub(r"\b([a-z]+)\b(?<!\bin)", r"v_\1", pieces[at])
         text = text.replace("v_in ", "in ").replace("v_false", "False").replace("v_true", "True")
         pieces[at] = text.replace("&&", " and ")
-    told = re.sub(r"(v_\w+) =~ ('(?:[^'\\]|\\.)*')", r"bool(re.search(\2, \1))", "".join(pieces))
+    told = re.sub(r"(v_\w+) !~ ('[^']*')", r"not re.search(\2, \1)", "".join(pieces))
+    told = re.sub(r"(v_\w+) =~ ('(?:[^'\\]|\\.)*')", r"bool(re.search(\2, \1))", told)
     return bool(eval(told, {"re": re, **values}))
 
 
@@ -208,9 +213,9 @@ def gitlab_change(action: str, **more: Any) -> dict[str, Any]:
     return {"body": {"object_kind": "merge_request", "object_attributes": held}}
 
 
-def gitlab_push(kind: str, ref: str, commit: str | None = "c0ffee") -> dict[str, Any]:
-    body = {"object_kind": kind, "ref": ref, "project": {"default_branch": "main"}, "before": "0"}
-    return {"body": body | ({"checkout_sha": commit} if commit is not None else {})}
+def gitlab_push(kind: str, ref: str, commit: str = "c0ffee") -> dict[str, Any]:
+    project = {"default_branch": "main"}
+    return {"body": {"object_kind": kind, "ref": ref, "project": project, "before": "0", "after": commit}}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +223,7 @@ def gitlab_push(kind: str, ref: str, commit: str | None = "c0ffee") -> dict[str,
     [
         (gitlab_push("push", "refs/heads/main"), True),
         (gitlab_push("push", "refs/heads/topic"), False),
-        (gitlab_push("push", "refs/heads/main", None), False),
+        (gitlab_push("push", "refs/heads/main", "0" * 40), False),
         (gitlab_push("tag_push", "refs/tags/v1"), True),
         (gitlab_change("open"), True),
         (gitlab_change("close"), False),

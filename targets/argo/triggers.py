@@ -38,7 +38,7 @@ GITLAB = {
     "event": "body.object_kind",
     "ref": "body.ref",
     "default": "body.project.default_branch",
-    "commit": "body.checkout_sha",
+    "commit": "body.after",
     "action": "body.object_attributes.action",
     "target": "body.object_attributes.target_branch",
     "from": "body.object_attributes.source_project_id",
@@ -96,24 +96,23 @@ def source_name(scope: Scope) -> str:
 
 
 def event_source(scope: Scope, project: Project) -> dict[str, Any]:
-    """What takes the webhooks of the project's repository, whose signature it checks."""
+    """What takes the webhooks of the project's repository, and asks each for the secret.
+
+    GitHub signs what it sends. For GitLab it is the source for webhooks of any kind: the one for GitLab is refused without
+    an access token, and looks at GitLab's own token only where it made the webhook itself (Argo Events v1.9.11,
+    pkg/eventsources/sources/gitlab).
+    """
     assert scope.options.repository is not None
-    host, path = options.project_path(scope.options.repository)
     name = source_name(scope)
-    hook = {"endpoint": f"/{name}", "port": str(PORT), "method": "POST"}
+    hook: dict[str, Any] = {"endpoint": f"/{name}", "port": str(PORT), "method": "POST"}
     secret = {"name": f"{name}-webhook", "key": "secret"}
     listening: dict[str, Any]
     if scope.options.webhook == "gitlab":
-        listening = {
-            "projects": [path],
-            "webhook": hook,
-            "events": ["PushEvents", "TagPushEvents", "MergeRequestsEvents"],
-            "secretToken": secret,
-        }
-        if host != "gitlab.com":
-            listening["gitlabBaseURL"] = f"https://{host}"
+        kind, listening = "webhook", {**hook, "authSecret": secret}
     else:
+        _, path = options.project_path(scope.options.repository)
         owner, _, repository = path.rpartition("/")
+        kind = "github"
         listening = {
             "repositories": [{"owner": owner, "names": [repository]}],
             "webhook": hook,
@@ -123,12 +122,8 @@ def event_source(scope: Scope, project: Project) -> dict[str, Any]:
         }
     ports = [{"port": PORT, "targetPort": PORT}]
     del project
-    return _document(
-        scope,
-        "EventSource",
-        name,
-        {"service": {"ports": ports}, scope.options.webhook: {"repository": listening}},
-    )
+    spec = {"service": {"ports": ports}, kind: {"repository": listening}}
+    return _document(scope, "EventSource", name, spec)
 
 
 def sensor(scope: Scope) -> dict[str, Any]:
@@ -147,7 +142,8 @@ def sensor(scope: Scope) -> dict[str, Any]:
             "source": {"resource": workflow},
             "parameters": [
                 {
-                    "src": {"dependencyName": "webhook", "dataTemplate": value},
+                    # The value is for a template that comes to nothing, which Argo Events takes for an error.
+                    "src": {"dependencyName": "webhook", "dataTemplate": value, "value": ""},
                     "dest": f"spec.arguments.parameters.{number}.value",
                 }
                 for number, value in enumerate(values)
@@ -192,7 +188,7 @@ def _filter(scope: Scope, terms: list[str], *names: str) -> dict[str, Any]:
 
 def _pushes(scope: Scope, trigger: OnPush) -> list[dict[str, Any]]:
     gitlab = scope.options.webhook == "gitlab"
-    there = ["commit != ''"] if gitlab else ["deleted == false"]
+    there = ["commit !~ '^0+$'"] if gitlab else ["deleted == false"]  # a ref that is deleted has a commit of zeros
     fact = "commit" if gitlab else "deleted"
     made = []
     if trigger.branches is NOTHING:
@@ -329,10 +325,13 @@ def say_setup(scope: Scope) -> None:
             help="say repository: its URL, and webhook: github or gitlab",
         )
         return
+    # https://docs.gitlab.com/user/project/integrations/webhooks/#custom-headers
+    gitlab = scope.options.webhook == "gitlab"
+    shown = ', which GitLab sends as the custom header "Authorization: Bearer SECRET"' if gitlab else ""
     scope.sink.report(
         core.ACTION_NEEDED,
         f"Argo Events needs an event bus in the namespace, a webhook of the repository that reaches the service "
         f'"{name}-eventsource-svc" at port {PORT} and path "/{name}", and its secret in the Kubernetes secret '
-        f'"{name}-webhook" under the key "secret"; the Sensor\'s service account may create workflows',
+        f'"{name}-webhook" under the key "secret"{shown}; the Sensor\'s service account may create workflows',
         scope.pipeline.origin,
     )
