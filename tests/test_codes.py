@@ -36,6 +36,9 @@ COMPANIONS: dict[str, set[str]] = {
     "HR4306": {"HR4008"},
     "HR4004": {"HR4214"},  # the runner that is asked for is nobody's but one's own
     "HR4412": {"HR4403"},  # packages are installed into images, and this one is not used
+    "HR3532": {
+        "HR3531"
+    },  # the only component whose `envFrom` matters is one whose function, an assumed field, is named
     "HR3020": {"HR3044"},  # a job whose name is taken by a build needs a job that runs in what is built
 }
 NOTES_OF_TARGETS = {"HR4002", "HR4011"}

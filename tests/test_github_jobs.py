@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -200,6 +203,32 @@ def test_forks_do_not_reach_self_hosted_runners() -> None:
 def test_a_deployment_is_never_a_forks() -> None:
     action = Deploy(platform="apply", documents=("deploy/x.yaml",), to="review")
     assert "head.repo.full_name == github.repository" in jobs_of(project(job("d", action=action)))["d"]["if"]
+
+
+@pytest.mark.parametrize(
+    ("repository", "place"),
+    [
+        (None, "https://github.example/acme/x"),
+        ("acme/deployed", "https://github.example/acme/deployed.git"),
+        ("https://forge.example:3000/acme/deployed.git", "https://forge.example:3000/acme/deployed.git"),
+    ],
+)
+def test_a_commit_logs_in_where_it_goes(repository: str | None, place: str) -> None:
+    """Git itself says which header it would send to which address."""
+    action = Deploy(platform="gitops", branch="live", documents=("deploy/x.yaml",), repository=repository)
+    step = only(job("d", action=action))["steps"][-1]
+    assert step["env"]["HEADRACE_TOKEN"] == f"${{{{ secrets.{'GITOPS_TOKEN' if repository else 'GITHUB_TOKEN'} }}}}"
+    login, _, command = step["run"].rstrip().rpartition("\n")
+    asked = f'git config --get-urlmatch http.extraheader "$1"; git ls-remote --get-url "{named(command) or place}"'
+    env = {**os.environ, "GITHUB_SERVER_URL": "https://github.example", "HEADRACE_TOKEN": "t"}
+    words = ["sh", "-euc", f"{login}\n{asked}", "sh", place]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["AUTHORIZATION: basic eC1hY2Nlc3MtdG9rZW46dA==", place]
+
+
+def named(command: str) -> str | None:
+    found = re.search(r"--repository=(\S+)", command)
+    return found and found.group(1)
 
 
 def test_platforms() -> None:

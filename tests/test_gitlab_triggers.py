@@ -109,6 +109,12 @@ def test_path_filters() -> None:
     assert not starts(made, ("src/x.py",), event="change_request", branch="b")
 
 
+def test_a_pipeline_whose_name_is_a_word_of_gitlabs_starts_by_a_job_of_another_name() -> None:
+    made = several(pipeline("default", OnManual()))
+    assert made.main["default"]["interruptible"] is True
+    assert "trigger" in made.main["job-default"]
+
+
 def test_superseded_change_requests_are_cancelled_and_others_not() -> None:
     made = emit(job("a"))
     workflow = made.main["workflow"]

@@ -332,6 +332,133 @@ def test_a_pipeline_that_reads_nothing_of_the_one_before_waits_for_its_end(tmp_p
     assert needs(pipeline_of(project, "training"))["after-tell"] == ["train"]
 
 
+def chain(first: str, *others: str) -> list[str]:
+    """Pipelines that go on one after another: each `NAME: READS -> WRITES, …`, the last stage being the pipeline's only."""
+    made = []
+    for text, following in zip((first, *others), (*others, ""), strict=True):
+        name, _, uses = text.partition(": ")
+        reads, writes = (side.split() for side in uses.split("->"))
+        after = f"continueWith: {{name: {following.partition(':')[0]}}}\n" if following else ""
+        names = ", ".join(f"{{name: {one}}}" for one in dict.fromkeys((*reads, *writes)))
+        ins, outs = (", ".join(f"{{name: {one}}}" for one in side) for side in (reads, writes))
+        stage = "{name: run, image: {existingImageName: 'r.example/x:1'}, entryPoint: {cmd: x}, "
+        made.append(
+            document(
+                "ExperimentPipeline",
+                name,
+                f"vars: [{names}]\n{after}stages: [{stage}inputs: [{ins}], outputs: [{outs}]}}]",
+            )
+        )
+    return made
+
+
+def api(name: str, inputs: str, outputs: str = "", more: str = "") -> str:
+    spec = (
+        f"published: true\nexperimentPipeline: {{name: {name}}}\napiSpec: {{inputs: [{inputs}], outputs: [{outputs}]}}"
+    )
+    return document("APIComponent", name + more, spec)
+
+
+def test_pipelines_of_a_chain_have_variables_of_their_own(tmp_path: Path) -> None:
+    """Both write `log`, and the second reads the first's model."""
+    members = chain("first: x -> model log", "second: model -> report log")
+    project, found = read(tmp_path, *members, api("first", "{name: x}", "{name: log}, {name: report}"))
+    assert [one for one in found if not one.startswith("note")] == []
+    jobs = {job.name: job for job in pipeline_of(project, "first").jobs}
+    assert [one.path for one in jobs["run"].outputs if isinstance(one, Artifact)] == [(".unip/model",), (".unip/log",)]
+    second = jobs["second-run"]
+    assert [one.path for one in second.inputs] == [(".unip/model",)]
+    assert {one.name: one.value for one in second.env}["UNIP_PIPELINE_LOG"] == (".unip/second.log",)
+
+
+def test_what_only_goes_on_after_another_is_called_alone_by_what_is_passed_to_it(tmp_path: Path) -> None:
+    members = chain("first: x -> model", "second: model y -> report")
+    project, found = read(tmp_path, *members, api("first", "{name: x}, {name: y}", "{name: report}"))
+    assert found == []
+    assert [one.name for one in pipeline_of(project, "first").parameters] == ["x", "y"]
+    alone = pipeline_of(project, "second").parameters
+    assert [(one.name, one.required) for one in alone] == [("model", True), ("y", True)]
+
+
+def test_an_output_that_two_of_a_chain_write_is_whose_the_caller_can_tell(tmp_path: Path) -> None:
+    first, second = chain("first: x -> m", "second: m -> log")
+    (third,) = chain("third: m -> log")
+    first = first.replace("{name: second}", "[second, third]")
+    told = problems(tmp_path, first, second, third, api("first", "{name: x}", "{name: log}"))
+    assert [one[:12] for one in told] == ["error HR3508"]
+
+
+def test_what_one_api_may_leave_out_is_not_required(tmp_path: Path) -> None:
+    (pipeline,) = chain("p: x y -> z")
+    apis = [api("p", "{name: x}, {name: y}", "{name: z}"), api("p", "{name: x, required: false}, {name: y}", more="-2")]
+    project, _ = read(tmp_path, pipeline, *apis)
+    assert [(one.name, one.required) for one in pipeline_of(project, "p").parameters] == [("x", None), ("y", True)]
+
+
+def test_names_that_come_out_alike_are_told_apart(tmp_path: Path) -> None:
+    stages = "".join(
+        f"  - {{name: {name}, image: {{existingImageName: 'r.example/x:1'}}, entryPoint: {{cmd: x}}, inputs: [{{name: x}}]}}\n"
+        for name in ("fetch-x", "run test", "run-test", "check-parameters")
+    )
+    boxes = [document("DataBox", name, "s3DefaultStorage: {}") for name in ("a.b", "a-b")]
+    members = [
+        document("ExperimentPipeline", name, f"vars: [{{name: x}}]\nstages:\n{stages}") for name in ("p.q", "p-q")
+    ]
+    project, found = read(tmp_path, *boxes, *members, api("p.q", "{name: x}"), api("p-q", "{name: x}"))
+    assert found == []
+    assert project is not None
+    assert [one.name for one in project.pipelines] == ["module", "p-q", "p-q-2"]
+    assert [job.name for job in project.pipelines[1].jobs] == [
+        "fetch-x-2", "fetch-x", "run-test", "run-test-2", "check-parameters"
+    ]  # fmt: skip
+    assert [job.name for job in project.jobs if "provision" in job.name] == ["provision-a-b", "provision-a-b-2"]
+
+
+def test_a_value_is_of_the_types_that_the_api_names(tmp_path: Path) -> None:
+    (pipeline,) = chain("p: n file -> z")
+    kinds = (
+        "{name: n, description: How many, type: {datatypes: [INT32]}}, {name: file, type: {datatypes: [FILE, dict]}}"
+    )
+    project, _ = read(tmp_path, pipeline, api("p", kinds, "{name: z}"))
+    run = pipeline_of(project, "p")
+    assert [one.help for one in run.parameters] == ["How many (INT32)", None]
+    fetched = {job.name: {one.name: one.value for one in job.env} for job in run.jobs}
+    assert fetched["fetch-n"]["UNIP_TYPES"] == ("INT32",)
+    assert "UNIP_TYPES" not in fetched["fetch-file"]
+
+
+def test_the_items_of_a_list_are_documents(tmp_path: Path) -> None:
+    def item(text: str) -> str:
+        return "  - " + textwrap.indent(text, "    ").strip()
+
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: users}\ndata: {a: YQ==}\n"
+    whole = "\n".join(["apiVersion: v1\nkind: List\nitems:", *map(item, (BOX, SERVICE, secret))]) + "\n"
+    assert [one[:14] for one in problems(tmp_path, whole, SERVICE_API)] == ["error HR2529: "]
+
+
+def test_a_config_map_that_lies_in_the_module_gives_its_values() -> None:
+    project, _ = load(ROOT / "fixtures" / "unip" / "chain" / "repository")
+    assert project is not None
+    (service,) = project.services
+    assert {one.name: one.value for one in service.env} == {
+        "LIMIT": ("3",),
+        "UNIT": ("km",),
+        "NEAR_unit": ("km",),
+        "NEAR_PATTERN": ("$HOME/* ${{ x }}",),
+    }
+
+
+def test_what_the_cluster_alone_knows_is_told(tmp_path: Path) -> None:
+    more = """
+        mlService: {inferenceFunction: near.nearest}
+        env: [{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]
+        envFrom: [{configMapRef: {name: gone}}, {secretRef: {name: gone}}, {secretRef: {name: gone, optional: true}}]
+        """
+    source = (ROOT / "fixtures" / "unip" / "chain" / "repository" / "manifests" / "near.py").read_text("utf-8")
+    told = problems(tmp_path, SERVICE + textwrap.indent(textwrap.dedent(more), "  "), SERVICE_API, near_py=source)
+    assert [one[:14] for one in told] == ["warning HR3532"] * 3
+
+
 def test_variables_are_directories_with_their_names_in_upper_case() -> None:
     project, _ = load(MODULE)
     train = next(job for job in pipeline_of(project, "training").jobs if job.name == "train")
@@ -387,11 +514,57 @@ def test_a_branch_that_a_cluster_pulls_is_committed_to(tmp_path: Path) -> None:
     assert project is not None
     (deploy,) = (job.action for job in project.jobs if isinstance(job.action, Deploy))
     assert (deploy.platform, deploy.branch) == ("gitops", "deployed")
-    application = document("Application", "x", "source: {repoURL: u, targetRevision: live}", "argoproj.io/v1alpha1")
-    project, _ = read(tmp_path, BOX, application)
+    assert deploy.repository == "https://platform-forgejo.stratpro.hse.ru/petrova/forecast.git"
+
+
+FLUX, ARGO = "source.toolkit.fluxcd.io/v1", "argoproj.io/v1alpha1"
+LIVE = "https://git.example.org/a/b.git"
+
+
+def git_repository(url: str, reference: str = "branch: live", name: str = "source") -> str:
+    return document("GitRepository", name, f"url: {url}\nref: {{{reference}}}", FLUX)
+
+
+def application(source: str) -> str:
+    return document("Application", "x", source, ARGO)
+
+
+@pytest.mark.parametrize(
+    ("documents", "branch", "repository"),
+    [
+        ([git_repository(LIVE)], "live", LIVE),
+        ([git_repository("ssh://git@git.example.org:22/a/b.git", "")], "master", LIVE),
+        ([git_repository("git@git.example.org:a/b.git", "name: refs/heads/prod")], "prod", LIVE),
+        ([git_repository("https://other.example/x", name="other"), git_repository(LIVE),
+          document("Kustomization", "k", "sourceRef: {kind: GitRepository, name: source}",
+                   "kustomize.toolkit.fluxcd.io/v1")], "live", LIVE),
+        ([application(f"source: {{repoURL: {LIVE}, targetRevision: live}}")], "live", LIVE),
+        ([application(f"sources: [{{repoURL: 'https://h/x', chart: y}}, {{repoURL: {LIVE}}}]")], "main", LIVE),
+    ],
+)  # fmt: skip
+def test_documents_are_committed_where_a_cluster_pulls(
+    tmp_path: Path, documents: list[str], branch: str, repository: str
+) -> None:
+    project, found = read(tmp_path, BOX, *documents)
+    assert [one for one in found if one.startswith("error")] == []
     assert project is not None
     (deploy,) = (job.action for job in project.jobs if isinstance(job.action, Deploy))
-    assert deploy.branch == "live"
+    assert (deploy.platform, deploy.branch, deploy.repository) == ("gitops", branch, repository)
+
+
+@pytest.mark.parametrize(
+    ("documents", "found"),
+    [
+        ([git_repository(LIVE, "tag: v1")], "error HR3534"),
+        ([git_repository(LIVE, "branch: live, commit: abc")], "error HR3534"),
+        ([git_repository("./here")], "error HR3534"),
+        ([git_repository("https://a:b@git.example.org/x")], "error HR2529"),
+        ([git_repository(LIVE), git_repository("https://other.example/x", name="other")], "error HR3534"),
+        ([application(f"source: {{repoURL: {LIVE}}}")], "warning HR3534"),
+    ],
+)
+def test_a_source_that_no_commit_reaches_is_told(tmp_path: Path, documents: list[str], found: str) -> None:
+    assert [one.partition(":")[0] for one in problems(tmp_path, BOX, *documents)] == [found]
 
 
 def test_what_is_not_published_is_not_asked(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -133,7 +134,7 @@ def test_a_stage_finds_whole_paths_and_its_file(place: Path) -> None:
     write(place / "work" / ".unip" / "y" / "mounted.csv")
     (place / "work" / "src").mkdir()
     files = [("X", "SOURCE_X", ""), ("Y", "SOURCE_Y", "mounted.csv")]
-    lines = shell.stage(["X", "Y"], ["Z"], files, "src", 'printf "%s\\n" "$X" "$Y" "$Z" "$PWD"')
+    lines = shell.stage(["X", "Y"], ["Z"], files, [], "src", 'printf "%s\\n" "$X" "$Y" "$Z" "$PWD"')
     env = {"X": ".unip/x", "Y": ".unip/y", "Z": ".unip/z", "SOURCE_X": "samples/given.csv", "SOURCE_Y": ""}
     root = os.path.realpath(place / "work")
     done = run(place, lines, **env)
@@ -142,3 +143,50 @@ def test_a_stage_finds_whole_paths_and_its_file(place: Path) -> None:
     assert (place / "work" / ".unip" / "z").is_dir()
     done = run(place, lines, **{**env, "SOURCE_X": "samples"})
     assert done.stdout.split("\n")[0].endswith("/.unip/x")
+
+
+def test_manifests_are_those_that_were_checked(place: Path) -> None:
+    write(place / "work" / "a b.yaml", "kind: DataBox\n")
+    sums = f"{hashlib.sha256(b'kind: DataBox' + bytes([10])).hexdigest()}  a b.yaml\n"
+    done = run(place, shell.VALIDATE, UNIP_MANIFESTS=sums)
+    assert (done.returncode, done.stdout) == (0, "a b.yaml: OK\n")
+    write(place / "work" / "a b.yaml", "kind: Databox\n")
+    done = run(place, shell.VALIDATE, UNIP_MANIFESTS=sums)
+    assert done.returncode == 1
+    assert "run headrace compile again" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("types", "value", "file"),
+    [
+        ("INT32", "3", "value.json"),
+        ("FP32 FP64", "[1, 2.5]", "value.json"),
+        ("str", 'it\'s "$(id)" a/b', "value.txt"),
+        ("dict str", '{"a": [1]}', "value.json"),
+        ("INT32", "3.5", None),
+        ("INT32", "true", None),
+        ("FP32", "many", None),
+        ("dict", "[1]", None),
+    ],
+)
+def test_a_value_that_is_given_itself_is_checked_and_becomes_a_file(
+    place: Path, types: str, value: str, file: str | None
+) -> None:
+    env = {"UNIP_NAME": "x", "UNIP_TARGET": ".unip/x", "UNIP_SOURCE": value, "UNIP_DEFAULT": "", "UNIP_REQUIRED": "yes"}
+    names = {"UNIP_TYPES": types, "UNIP_FILE": shell.value_file(tuple(types.split())), "UNIP_CHECK": shell.CHECK}
+    done = run(place, shell.FETCH_VALUE, **env, **names)
+    if file is None:
+        assert (done.returncode, done.stderr) == (1, f"x is {types}, not {value!r}\n")
+        return
+    assert done.returncode == 0, done.stderr
+    assert (place / "work" / ".unip" / "x" / file).read_text(encoding="utf-8") == value
+    lines = shell.stage(["X"], [], [("X", "SOURCE_X", "")], [("X", file)], "", 'cat "$X"')
+    assert run(place, lines, X=".unip/x", SOURCE_X=value).stdout == value
+
+
+def test_a_typed_input_may_still_name_a_box(place: Path) -> None:
+    write(place / "work" / "boxes" / "data" / "raw" / "n.json", "3")
+    names = {"UNIP_TYPES": "INT32", "UNIP_FILE": "value.json", "UNIP_CHECK": shell.CHECK}
+    env = {"UNIP_NAME": "x", "UNIP_TARGET": ".unip/x", "UNIP_SOURCE": "box:data/raw/n.json", "UNIP_DEFAULT": ""}
+    assert run(place, shell.FETCH_VALUE, UNIP_REQUIRED="yes", **env, **names).returncode == 0
+    assert (place / "work" / ".unip" / "x" / "n.json").read_text() == "3"

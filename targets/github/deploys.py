@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 KUBECONFIG = "KUBECONFIG"
 GITOPS_TOKEN = "GITOPS_TOKEN"
+# An address by which git finds the server that the workflow runs on.
+HERE = "github:"
 # Git reads its settings from these, so that the token is in no file: https://git-scm.com/docs/git-config#ENVIRONMENT
 _LOGIN = """\
 login="$(printf 'x-access-token:%s' "$HEADRACE_TOKEN" | base64 | tr -d '\\n')"
-export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="http.$GITHUB_SERVER_URL/.extraheader"
+export GIT_CONFIG_COUNT={count} GIT_CONFIG_KEY_0={key}
 export GIT_CONFIG_VALUE_0="AUTHORIZATION: basic $login"
 """
+_INSTEAD = f'export GIT_CONFIG_KEY_1="url.$GITHUB_SERVER_URL/.insteadOf" GIT_CONFIG_VALUE_1={HERE}\n'
 
 
 def steps(workflow: Workflow, job: Job) -> list[Step]:
@@ -76,12 +79,27 @@ def _roll_out(workflow: Workflow, job: Job, action: Deploy) -> Step:
     lines = commands.deploy(action)
     if action.platform == "gitops":
         env["HEADRACE_TOKEN"] = expressions.hole(f"secrets.{_token(workflow, job, action)}")
-        lines = _LOGIN + lines + "\n"
+        login, action = _login(action)
+        lines = login + commands.deploy(action) + "\n"
     step: Step = {"name": f"deploy to {action.to}" if action.to else "deploy"}
     if env:
         step["env"] = env
     step["run"] = lines
     return step
+
+
+def _login(action: Deploy) -> tuple[str, Deploy]:
+    """The lines that log git in where the commit goes, and the deployment with an address that git takes."""
+    repository = action.repository or ""
+    scheme, there, rest = repository.partition("://")
+    if there and scheme in ("http", "https"):
+        place = rest.partition("/")[0].rpartition("@")[2]
+        return _LOGIN.format(count=1, key=commands.literal(f"http.{scheme}://{place}/.extraheader")), action
+    key = '"http.$GITHUB_SERVER_URL/.extraheader"'
+    if not repository or there or "@" in repository:
+        return _LOGIN.format(count=1, key=key), action
+    named = action.replace(repository=f"{HERE}{repository.removesuffix('.git')}.git")
+    return _LOGIN.format(count=2, key=key) + _INSTEAD, named
 
 
 def _token(workflow: Workflow, job: Job, action: Deploy) -> str:

@@ -207,6 +207,7 @@ def _rename(members: dict[str, list[Unit]], sink: Sink) -> None:
 
 def fresh(wanted: str, taken: set[str]) -> str:
     """A name for a job that the compiler adds; it is taken from then on."""
+    wanted = _legal(wanted)
     name, number = wanted[: LIMITS["name"] - 8], 1
     while name in taken:
         number += 1

@@ -26,7 +26,8 @@ def sniff(path: str, head: str) -> bool:
 
 def _is_ours(text: str) -> bool:
     return _GROUP in text and any(
-        line.replace('"', "").replace("'", "").startswith("apiVersion:") and _GROUP in line for line in text.split("\n")
+        line.replace('"', "").replace("'", "").lstrip(" -").startswith("apiVersion:") and _GROUP in line
+        for line in text.split("\n")
     )
 
 

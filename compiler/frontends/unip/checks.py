@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posixpath import join
+from posixpath import dirname, join
 
 from compiler import codes as core
 from compiler import graph, reader
@@ -10,6 +10,7 @@ from compiler.diagnostics import ERROR, WARNING, Label, suggest
 from compiler.frontends.unip import codes
 from compiler.frontends.unip.fields import API_KINDS, SAMPLE_REQUEST, Part
 from compiler.frontends.unip.module import Component, Module
+from compiler.frontends.unip.shell import DIRECT
 from compiler.source import Span
 
 TYPE_CHECKING = False
@@ -127,6 +128,9 @@ def _check_service(service: Component, module: Module) -> None:
         module.sink.report(codes.MODEL, message, spec.at("modelPath"), help="add `modelBox`")
     elif box is not None:
         name, at = box
+        if not spec.has("modelPath"):
+            message = f'"{service.name}" names the box of a model, and no path in it: its function gets no model'
+            module.sink.report(codes.MODEL, message, at, severity=WARNING, help="add `modelPath`")
         if name not in module.boxes:
             unknown("DataBox of this module", name, module.boxes, at, module)
         elif name not in boxes:
@@ -146,7 +150,8 @@ def function_file(service: Component, module: Module) -> tuple[str, str] | None:
     where, _, name = written.replace(":", ".").rpartition(".")
     tail = where.replace(".", "/")
     context = context_of(service.spec, module)
-    for base in dict.fromkeys((*(() if context is None else (context,)), module.folder, "")):
+    beside = dirname(service.file)
+    for base in dict.fromkeys((*(() if context is None else (context,)), module.folder, beside, "")):
         for folder in (base, join(base, "src")):
             for path in (f"{tail}.py", f"{tail}/__init__.py"):
                 if tail and module.repository.is_file(join(folder, path)):
@@ -230,11 +235,48 @@ def followers(pipeline: Component, module: Module) -> list[Component]:
     found: list[Component] = []
     waiting = [pipeline]
     while waiting:
-        for name, _ in waiting.pop(0).spec.get("continueWith", ()):
+        for name, _ in followed_by(waiting.pop(0)):
             after = module.pipelines.get(name)
             if after is not None and after is not pipeline and after not in found:
                 found.append(after)
                 waiting.append(after)
+    return found
+
+
+def predecessors(chain: list[Component]) -> dict[str, list[Component]]:
+    """Of each pipeline of a chain those that go before it, the nearest first."""
+    direct: dict[str, list[Component]] = {one.name: [] for one in chain}
+    for one in chain:
+        for name in dict.fromkeys(name for name, _ in followed_by(one)):
+            if name in direct and name != one.name:
+                direct[name].append(one)
+    found: dict[str, list[Component]] = {}
+    for one in chain:
+        before = {member.name: member for member in direct[one.name]}
+        waiting = list(before.values())
+        for member in waiting:  # it grows: the nearest come first
+            for other in direct[member.name]:
+                if other.name not in before and other is not one:
+                    before[other.name] = other
+                    waiting.append(other)
+        found[one.name] = waiting
+    return found
+
+
+def leaders(module: Module) -> dict[str, list[Component]]:
+    """Of each pipeline those that it goes on after, however far before it."""
+    if module.leaders is None:
+        module.leaders = predecessors(list(module.pipelines.values()))
+    return module.leaders
+
+
+def passed_on(pipeline: Component, module: Module) -> set[str]:
+    """What the pipelines after one may get from it by name: its variables, and what its API gives them."""
+    return {*variables_of(pipeline), *api_names(pipeline, "inputs", module)}
+
+
+def followed_by(pipeline: Component) -> list[tuple[str, Slot]]:
+    found: list[tuple[str, Slot]] = pipeline.spec.get("continueWith", [])
     return found
 
 
@@ -334,6 +376,28 @@ def api_names(pipeline: Component, side: str, module: Module) -> dict[str, Part]
     return found
 
 
+def is_required(name: str, pipeline: Component, module: Module) -> bool:
+    """Whether every API of a pipeline that names an input requires it, as an input does that says nothing."""
+    return all(one.get("required", True) for one in _inputs(name, pipeline, module))
+
+
+def datatypes_of(name: str, pipeline: Component, module: Module) -> tuple[str, ...]:
+    """The datatypes of an input whose value is given itself; none for one that may be a file, or that says nothing."""
+    found: list[str] = []
+    for one in _inputs(name, pipeline, module):
+        kind = one.get("type")
+        listed = kind.get("datatypes") if kind is not None else None
+        if not listed or not set(listed) <= set(DIRECT):
+            return ()
+        found += listed
+    return tuple(dict.fromkeys(found))
+
+
+def _inputs(name: str, pipeline: Component, module: Module) -> list[Part]:
+    specs = (api.spec.get("apiSpec") for api in apis_of("experimentPipeline", pipeline.name, module))
+    return [one for spec in specs if spec is not None for one in spec.get("inputs", ()) if one.get("name") == name]
+
+
 def check_variables(pipeline: Component, module: Module) -> None:
     """F08, F10 and F13: what a stage reads is written, given by the API, or mounted from a box."""
     given = api_names(pipeline, "inputs", module)
@@ -349,10 +413,13 @@ def check_variables(pipeline: Component, module: Module) -> None:
             message = f'"{name}" is given by the API and written by "{written[0][0]}"'
             module.sink.report(codes.TWO_WRITERS, message, written[0][1].at("name"), labels=labels)
     told: set[str] = set()
+    passed = set() if apis else {one for before in leaders(module)[pipeline.name] for one in passed_on(before, module)}
     for stage in pipeline.spec.get("stages", ()):
         for use in stage.get("inputs", ()):
             name = use.get("name")
-            if name not in known or name in {*writers, *given, *claimed, *told} or known[name].has("mountFrom"):
+            if name not in known or name in {*writers, *given, *claimed, *told, *passed}:
+                continue
+            if known[name].has("mountFrom"):
                 continue
             told.add(name)
             labels = (Label(known[name].at("name").span_here, "it is declared here"),)
@@ -432,7 +499,7 @@ def _check_pipeline_api(api: Component, module: Module) -> None:
         return
     chain = [pipeline, *followers(pipeline, module)]
     known = {one: part for member in reversed(chain) for one, part in variables_of(member).items()}
-    written = {one for member in chain for one in writers_of(member)}
+    written = {one: [member for member in chain if one in writers_of(member)] for one in known}
     sides: dict[str, Part] = {}
     for side in ("inputs", "outputs"):
         for one in spec.get(side, ()):
@@ -444,7 +511,7 @@ def _check_api_variable(
     side: str,
     pipeline: str,
     known: dict[str, Part],
-    written: set[str],
+    written: dict[str, list[Component]],
     seen: dict[str, Part],
     module: Module,
 ) -> None:
@@ -458,10 +525,15 @@ def _check_api_variable(
     seen[name] = one
     if name not in known:
         unknown(f'variable of "{pipeline}"', name, known, at, module, codes.API_VARIABLE)
-    elif side == "outputs" and name not in written:
+    elif side == "outputs" and not written[name]:
         labels = (Label(known[name].at("name").span_here, "the variable is declared here"),)
         message = f'"{name}" is an output, and no stage writes it'
         module.sink.report(codes.UNWRITTEN_OUTPUT, message, at, labels=labels)
+    elif side == "outputs" and len(written[name]) > 1 and written[name][0].name != pipeline:
+        first, other = (writers_of(member)[name][0][1].at("name").span_here for member in written[name][:2])
+        both = (Label(first, "it is written here"), Label(other, "and here"))
+        message = f'"{name}" is an output, and both "{written[name][0].name}" and "{written[name][1].name}" write it'
+        module.sink.report(codes.TWO_WRITERS, message, at, labels=both, help="give the variables names of their own")
     elif side == "outputs" and is_file(known[name]):
         mount = known[name].get("mountFrom")
         message = f'"{name}" is an output, and is mounted at the file "{mount.get("path")}": an output is a directory'
@@ -498,15 +570,13 @@ def _check_chains(module: Module) -> None:
 
 def _check_passed(first: Component, second: Component, at: Slot, module: Module) -> None:
     """What the second pipeline of a chain reads and does not make is passed on by name, given by the API, or mounted."""
-    before = [one for one in module.pipelines.values() if one is first or second in followers(one, module)]
-    known = {name for one in (*before, first) for name in variables_of(one)}
+    known = {name for one in (first, *leaders(module)[first.name]) for name in passed_on(one, module)}
     own, writers = variables_of(second), writers_of(second)
-    optional = {name for name, one in api_names(second, "inputs", module).items() if one.get("required") is False}
-    given = {name for one in (*before, first) for name in api_names(one, "inputs", module)}
+    optional = {name for name in api_names(second, "inputs", module) if not is_required(name, second, module)}
     for name in dict.fromkeys(
         name for stage in second.spec.get("stages", ()) for name in names_of(stage.get("inputs", ()))
     ):
-        if name not in own or name in writers or name in known or name in given or name in optional:
+        if name not in own or name in writers or name in known or name in optional:
             continue
         if own[name].has("mountFrom"):
             continue

@@ -38,3 +38,6 @@ DOCSTRING = Code("HR3526", "unip-docstring", ERROR, "an inference function whose
 REQUEST = Code("HR3527", "unip-request", ERROR, "a sample request that the inference function does not take")
 SCALING = Code("HR3528", "unip-scaling", ERROR, "a ScalingConfig that can't work")
 ASSUMED = Code("HR3531", "unip-assumed", NOTE, "fields whose form is partly known or assumed")
+CLUSTER_VALUE = Code("HR3532", "unip-cluster-value", WARNING, "a variable whose value is known in the cluster only")
+KEPT_OUTPUT = Code("HR3533", "unip-kept-output", NOTE, "an output that goes to no box")
+GITOPS_SOURCE = Code("HR3534", "unip-gitops-source", ERROR, "a GitOps source that no commit of this module reaches")

@@ -21,7 +21,7 @@ from compiler.frontends.unip.fields import (
     Reading,
     section,
 )
-from compiler.yamltree import Mapping, Slot, parse, root_slot
+from compiler.yamltree import Mapping, Sequence, Slot, items, parse, root_slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Module:
         "files",
         "folder",
         "images",
+        "leaders",
         "namespace",
         "others",
         "ranks",
@@ -85,6 +86,7 @@ class Module:
         self.by_kind: dict[str, dict[str, Component]] = {kind: {} for kind in (*KINDS, SCALING_KIND)}
         self.others: list[tuple[str, str, Slot]] = []  # apiVersion, kind, document
         self.images: dict[str, Image] | None = None  # what the repository builds, once it was looked for
+        self.leaders: dict[str, list[Component]] | None = None  # who goes before each pipeline, once it was looked for
         self.told: set[str] = set()  # pipelines of which it was said already that no API names them
         self.ranks: dict[str, int] = {}  # files to be deployed, and the first kind that each holds
 
@@ -107,6 +109,19 @@ class Module:
     @property
     def scalings(self) -> dict[str, Component]:
         return self.by_kind[SCALING_KIND]
+
+    def config_maps(self) -> dict[str, dict[str, str]]:
+        """What the ConfigMaps that lie in the module hold, by their names."""
+        found: dict[str, dict[str, str]] = {}
+        for version, kind, slot in self.others:
+            node = slot.value
+            if (version, kind) != ("v1", "ConfigMap") or not isinstance(node, Mapping):
+                continue
+            metadata, data = node.entries.get("metadata"), node.entries.get("data")
+            name = metadata.entries.get("name") if isinstance(metadata, Mapping) else None
+            if isinstance(name, str) and isinstance(data, Mapping):
+                found[str(name)] = {key: str(value) for key, value in data.entries.items() if isinstance(value, str)}
+        return found
 
     def add(self, component: Component) -> None:
         """F02 and F03: one namespace, and each name once."""
@@ -142,9 +157,15 @@ def read_module(unit: str, repository: Files, sink: Sink) -> Project | None:
         folder = folder.rpartition("/")[0]
     module = Module(folder, repository, sink)
     failed = len([one for one in sink.diagnostics if one.severity == "error"])
+    plain: list[tuple[str, Source]] = []
     for path in _paths(folder, repository):
         source = repository.source(path, sink)
         if source is not None and _has_documents(source):
+            _read_file(path, source, module)
+        elif source is not None and "kind: ConfigMap" in source.text:
+            plain.append((path, source))
+    for path, source in plain:
+        if module.namespace is not None and module.namespace in source.text:
             _read_file(path, source, module)
     if not any(module.by_kind.values()):
         if not sink.failed:
@@ -178,8 +199,18 @@ def _read_file(path: str, source: Source, module: Module) -> None:
         if document.root is None or reader.is_null(document.root):
             continue
         slot = root_slot(document)
-        if isinstance(slot.value, Mapping) and ("apiVersion" in slot.value.entries or "kind" in slot.value.entries):
-            _read_document(path, slot, module)
+        for one in _listed(slot):
+            if isinstance(one.value, Mapping) and ("apiVersion" in one.value.entries or "kind" in one.value.entries):
+                _read_document(path, one, module)
+
+
+def _listed(slot: Slot) -> list[Slot]:
+    """The documents of a `kind: List`, as kubectl prints several; else the document itself."""
+    node = slot.value
+    if not isinstance(node, Mapping) or _plain(node, "kind") != "List":
+        return [slot]
+    inner = node.entries.get("items")
+    return list(items(inner)) if isinstance(inner, Sequence) else []
 
 
 def _read_document(path: str, slot: Slot, module: Module) -> None:

@@ -19,7 +19,7 @@ unip_aws() {{
 """
 
 # UNIP_SOURCE (given by the caller of the pipeline), UNIP_DEFAULT (mounted by the manifest), UNIP_TARGET, UNIP_REQUIRED
-FETCH = (
+_SOURCE = (
     _AWS
     + """\
 mkdir -p "$UNIP_TARGET"
@@ -28,6 +28,21 @@ if [ -z "$source" ]; then
   [ "$UNIP_REQUIRED" = no ] || { echo "$UNIP_NAME is required: name a path, box:BOX/PATH or s3://BUCKET/PATH" >&2; exit 1; }
   exit 0
 fi
+"""
+)
+
+# UNIP_TYPES (the datatypes of a value that is given itself), UNIP_FILE (where it goes in the folder)
+_VALUE = """\
+case "$source" in
+  box:*/*|s3://*) ;;
+  *)
+    python3 -I -c "$UNIP_CHECK" "$source" "$UNIP_TARGET/$UNIP_FILE"
+    ls -A "$UNIP_TARGET"
+    exit 0 ;;
+esac
+"""
+
+_PLACE = """\
 case "$source" in
   box:*/*)
     box="${source#box:}"; path="${box#*/}"; box="${box%%/*}"
@@ -48,7 +63,39 @@ case "$source" in
 esac
 ls -A "$UNIP_TARGET"
 """
-)
+
+FETCH = _SOURCE + _PLACE
+FETCH_VALUE = _SOURCE + _VALUE + _PLACE
+
+# What a value of each datatype is, as in a request to a component: numbers one or a flat list of them, a mapping, any text.
+CHECK = """\
+import json, os, sys
+value, path = sys.argv[1:]
+kinds = {"INT32": int, "FP32": (int, float), "FP64": (int, float)}
+def fits(datatype):
+    if datatype == "str":
+        return True
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return False
+    if datatype == "dict":
+        return isinstance(found, dict)
+    numbers = found if isinstance(found, list) else [found]
+    return all(isinstance(one, kinds[datatype]) and not isinstance(one, bool) for one in numbers)
+types = os.environ["UNIP_TYPES"].split()
+if not any(map(fits, types)):
+    sys.exit("{} is {}, not {!r}".format(os.environ["UNIP_NAME"], " or ".join(types), value))
+with open(path, "w", encoding="utf-8") as file:
+    file.write(value)
+"""
+DIRECT = ("FP32", "FP64", "INT32", "str", "dict")  # the datatypes whose values are given themselves, not as files
+
+
+def value_file(types: tuple[str, ...]) -> str:
+    """The file that a value which is given itself becomes in its variable's folder."""
+    return "" if not types else "value.txt" if set(types) == {"str"} else "value.json"
+
 
 # UNIP_SOURCE (the variable's folder), UNIP_BOX, UNIP_GROUP
 PUBLISH = (
@@ -82,15 +129,31 @@ echo "$UNIP_BOX holds ${held:-0} of $UNIP_CAPACITY bytes"
 """
 )
 
+# UNIP_MANIFESTS: a line a file, as sha256sum has them
+VALIDATE = """\
+unip_sums() { if command -v sha256sum > /dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
+printf %s "$UNIP_MANIFESTS" | unip_sums -c - || {
+  echo "these manifests are not those that were checked: run headrace compile again" >&2
+  exit 1
+}
+"""
 
-def stage(inputs: list[str], outputs: list[str], files: list[tuple[str, str, str]], folder: str, command: str) -> str:
+
+def stage(
+    inputs: list[str],
+    outputs: list[str],
+    files: list[tuple[str, str, str]],
+    values: list[tuple[str, str]],
+    folder: str,
+    command: str,
+) -> str:
     """What a stage runs: its variables as whole paths, its output directories made, its own folder, its command.
 
     `inputs` and `outputs` are the names of environment variables. `files` has those that a caller fills: the variable, the one
     that names what the caller gave, and the name of the file that is mounted where nothing is given. A variable that holds a
     file is the file's path, not its folder's.
     """
-    lines = []
+    lines = [f'[ ! -f "${name}/{file}" ] || {name}="${name}/{file}"' for name, file in values]
     for name, source, mounted in files:
         given = f"{{{source}##*/}}"
         if mounted:
