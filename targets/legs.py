@@ -51,6 +51,20 @@ def expand(jobs: tuple[Job, ...], also: frozenset[str] = frozenset()) -> tuple[t
     return _split(jobs, dict.fromkeys((job.name for job in jobs if job.name in wanted), 1))
 
 
+def turns(jobs: tuple[Job, ...], members: Members) -> dict[str, int]:
+    """Which of the turns that `max_parallel` leaves each leg takes that has become a job of its own.
+
+    Of those that have one turn, one runs at a time. Jobs whose legs may all run at once are left out.
+    """
+    found: dict[str, int] = {}
+    for job in jobs:
+        limit = job.matrix.max_parallel if job.matrix is not None else None
+        parts = members[job.name]
+        if limit is not None and limit < len(parts):
+            found.update({part: at % limit for at, part in enumerate(parts)})
+    return found
+
+
 def chunk(jobs: tuple[Job, ...], limit: int) -> tuple[tuple[Job, ...], Members]:
     """Split matrix jobs of more than `limit` legs into several, `sweep.1`, `sweep.2`, each of at most that many.
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
 from compiler.ir import Job, Matrix, Need
 from compiler.matrix import legs
-from targets.legs import chunk, expand, only
+from targets.legs import chunk, expand, only, turns
+
+ROOT = Path(__file__).parent.parent
 
 FOLDS = Matrix(axes=(("fold", ("0", "1")),))
 GRID = Matrix(axes=(("fold", ("0", "1")), ("size", ("s", "l"))))
@@ -82,3 +91,40 @@ def test_a_part_does_not_take_the_name_of_a_job() -> None:
 def test_only_is_empty_for_several_legs() -> None:
     assert only(Job(name="a", matrix=FOLDS)) == ()
     assert only(Job(name="a")) == ()
+
+
+def test_legs_that_are_jobs_take_turns_where_they_are_limited() -> None:
+    folds = Matrix(axes=(("fold", ("0", "1", "2")),))
+    limited = folds.replace(max_parallel=2)
+    jobs = (
+        Job(name="train", matrix=limited),
+        Job(name="test", matrix=folds, needs=(Need(job="train", legs="same"),)),
+    )
+    _, members = expand(jobs)
+    assert turns(jobs, members) == {"train.fold=0": 0, "train.fold=1": 1, "train.fold=2": 0}
+    assert turns((Job(name="train", matrix=limited),), {"train": ("train",)}) == {}
+
+
+LIMITED = """\
+version: 1
+name: turns
+jobs:
+  split: {run: "echo {{ matrix.fold }} > {{ matrix.fold }}.txt", matrix: {fold: [0, 1, 2], max_parallel: 2}, outputs: ["{{ matrix.fold }}.txt"]}
+  train: {needs: [{job: split, legs: same}], matrix: {fold: [0, 1, 2]}, run: "cat {{ matrix.fold }}.txt"}
+targets: {argo: {repository: "https://git.example.com/turns.git"}}
+"""
+
+
+def test_a_limit_holds_on_argo_and_is_said_not_to_on_github(tmp_path: Path) -> None:
+    (tmp_path / "headrace.yaml").write_text(LIMITED, encoding="utf-8")
+    compiled = subprocess.run(
+        [sys.executable, "-m", "compiler", "compile", "--target", "argo", "--target", "github"],
+        cwd=tmp_path, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert 'GitHub runs all 3 legs of "split" at once, not 2' in compiled.stderr + compiled.stdout
+    (path,) = (tmp_path / "argo").glob("*.yaml")
+    (workflow,) = (
+        one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one["kind"] == "WorkflowTemplate"
+    )
+    held = [one["synchronization"]["mutexes"] for one in workflow["spec"]["templates"] if "synchronization" in one]
+    assert held == [[{"name": f"{{{{workflow.uid}}}}-split-{turn}"}] for turn in (0, 1, 0)]

@@ -51,6 +51,10 @@ def pod(scope: Scope, job: Job) -> Pod:
     _sidecars(scope, job, made)
     if job.lock is not None:
         made.synchronization = lock(scope, job.lock.name, job.lock.limit or 1)
+    turn = scope.turns.get(job.name)
+    if turn is not None:  # `parallelism` counts the pods of one template, and these legs have one each
+        others = made.synchronization.get("mutexes", [])
+        made.synchronization["mutexes"] = [*others, {"name": "{{workflow.uid}}-" + turn}]
     return made
 
 

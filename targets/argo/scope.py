@@ -130,6 +130,7 @@ class Scope:
         self.by_name = {job.name: job for job in pipeline.jobs}
         self.shared: set[str] = set()  # support scripts that several templates carry
         self.unsure: dict[str, list[str]] = {}  # jobs, and those of their needs that may have failed when they begin
+        self.turns: dict[str, str] = {}  # legs that are jobs of their own, and whose mutex of the run they wait for
         self.decisions: dict[str, Any] = {}
         self.nodes: dict[str, Node] = {}  # of jobs on several machines, by the tasks' names
         self.notes: dict[str, None] = {}

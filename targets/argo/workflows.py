@@ -64,6 +64,13 @@ def make(
     named = Names(project, pipeline, expanded)
     scope = Scope(project, pipeline, settings, options, images, named, uses, sink)
     scope.nodes = wide
+    turns = expansion.turns(pipeline.jobs, members)
+    scope.turns = {
+        part: f"{spelling.short(name, 40)}-{turns[part]}"
+        for name, parts in members.items()
+        for part in parts
+        if part in turns
+    }
     _say_renamed(scope, pipeline)
     scope.shared = jobs.support_uses(list(expanded))
     scope.unsure = artifacts.unsure(expanded)
@@ -473,6 +480,7 @@ def _part_scope(scope: Scope, held: frozenset[str]) -> Scope:
     inner.pull_secrets = scope.pull_secrets
     inner.notes = scope.notes
     inner.unsure = scope.unsure
+    inner.turns = scope.turns
     inner.held = held
     return inner
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compiler import codes as core
 from compiler import graph
+from compiler.diagnostics import WARNING
 from compiler.ir import (
     Artifact,
     BuildImage,
@@ -26,7 +27,7 @@ from targets import commands, names, runners, secrets
 from targets.github import codes, expressions
 from targets.github.conditions import Facts
 from targets.github.limits import LIMITS
-from targets.legs import chunk, expand, only
+from targets.legs import chunk, expand, only, turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Workflow:
         expanded, leg_members = expand(pipeline.jobs)
         self.jobs, chunk_members = chunk(expanded, LIMITS["legs of a matrix"])
         self._check_parallel(expanded, chunk_members)
+        self._say_unlimited(leg_members)
         self.by_name = {job.name: job for job in self.jobs}
         self.original = {
             part: original
@@ -150,6 +152,15 @@ class Workflow:
                 message = f'"{job.name}" has {len(legs(job.matrix))} legs, GitHub takes {LIMITS["legs of a matrix"]} in a matrix'
                 advice = f"several matrices together can't hold to {limit} at once: say {len(parts[job.name])} or more"
                 self.sink.report(codes.FEW_PARALLEL, message, job.origin, field="matrix", help=advice)
+
+    def _say_unlimited(self, members: dict[str, tuple[str, ...]]) -> None:
+        """Legs that are jobs of their own all run at once: of a concurrency group GitHub keeps no more than one waiting."""
+        limited = turns(self.pipeline.jobs, members)
+        for job in self.pipeline.jobs:
+            if job.matrix is not None and members[job.name][0] in limited:
+                message = f'GitHub runs all {len(members[job.name])} legs of "{job.name}" at once, not {job.matrix.max_parallel}'
+                notes = ("legs that other legs wait for, one by one, are jobs of their own",)
+                self.sink.report(codes.FEW_PARALLEL, message, job.origin, field="matrix", severity=WARNING, notes=notes)
 
     # ------------------------------------------------------------------------------------------------------ jobs
 

@@ -496,7 +496,7 @@ class Composition:
             if step.grid:
                 message = "a grid is a model's: what follows runs once for each of its legs"
                 self.context.sink.report(core.KEYS_EXCLUDE, message, step.origin, field="grid")
-            return before.matrix
+            return before.matrix.replace(max_parallel=None) if before.matrix is not None else None
         if not step.grid:
             return None
         if one.kind != EXPERIMENT:
