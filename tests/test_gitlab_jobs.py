@@ -28,6 +28,8 @@ from compiler.ir import (
     Metric,
     Number,
     Objective,
+    OnCall,
+    OnPush,
     Parameter,
     Publish,
     Ref,
@@ -257,7 +259,7 @@ def test_vault_secrets_are_native() -> None:
     ("provider", "settings", "audience", "expected"),
     [
         ("aws", (("role", "arn:x"),), "sts.amazonaws.com", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-        ("azure", (("client_id", "c"), ("tenant_id", "t")), "api://AzureADTokenExchange", "AZURE_FEDERATED_TOKEN_FILE"),
+        ("azure", (("client", "c"), ("tenant", "t")), "api://AzureADTokenExchange", "AZURE_FEDERATED_TOKEN_FILE"),
         (
             "gcp",
             (
@@ -275,6 +277,12 @@ def test_identities_are_tokens_and_no_keys(provider: Any, settings: Any, audienc
     assert any(line.startswith(f"export {expected}=") for line in made["a"]["before_script"])
 
 
+def test_everything_that_is_said_of_azure_reaches_the_job() -> None:
+    settings = (("client", "c"), ("tenant", "t"), ("subscription", "s"))
+    made = emit(job("a", identity=Identity(name="cloud", provider="azure", settings=settings)))
+    assert made["a"]["variables"] == {"AZURE_CLIENT_ID": "c", "AZURE_TENANT_ID": "t", "AZURE_SUBSCRIPTION_ID": "s"}
+
+
 def test_a_service_account_needs_a_runner_that_takes_it() -> None:
     identity = Identity(name="k", provider="kubernetes", settings=(("service_account", "trainer"),))
     assert emit(job("a", identity=identity)).codes == ["HR4110"]
@@ -285,7 +293,10 @@ def test_a_service_account_needs_a_runner_that_takes_it() -> None:
 
 def test_a_private_image_is_pulled_with_its_secret() -> None:
     private = Environment(name="x", image=("r.example.com/x:1",), credentials="REGISTRY_LOGIN")
-    assert emit(job("a", environment=private))["a"]["variables"] == {"DOCKER_AUTH_CONFIG": "$REGISTRY_LOGIN"}
+    login = Secret(name="REGISTRY_LOGIN")
+    assert emit(job("a", environment=private), secrets=(login,))["a"]["variables"] == {
+        "DOCKER_AUTH_CONFIG": "$REGISTRY_LOGIN"
+    }
 
 
 # ----------------------------------------------------------------------------------------------------------------- data
@@ -375,7 +386,7 @@ def test_a_dataset_of_another_run_is_fetched_by_its_version(version: str | None,
 def test_a_dataset_is_named_outside_of_change_requests() -> None:
     made = emit(job("a", outputs=(Artifact(path=("d",), store="lake", dataset="c", version="v1"),)), stores=(LAKE,))
     assert made["a"]["script"][-1] == (
-        '[ "$CI_PIPELINE_SOURCE" = merge_request_event ] || python3 -I -c "$HEADRACE_STORE" name --url s3://lake/x '
+        '[ -n "${CI_MERGE_REQUEST_ID-}" ] || python3 -I -c "$HEADRACE_STORE" name --url s3://lake/x '
         "--reference .headrace/references/a.0.json --dataset c --version v1"
     )
 
@@ -585,6 +596,37 @@ def test_a_build_takes_arguments_secrets_and_platforms() -> None:
     ):
         assert option in script
     assert "HR4011" in made.codes
+
+
+def test_images_that_nobody_gets_stay_in_their_job() -> None:
+    plain = [
+        job(name, environment=None, action=BuildImage(build=Build(context=name))) for name in ("Model_a", "model.b")
+    ]
+    made = emit(*plain)
+    places = [made[one.name]["variables"]["HEADRACE_REPOSITORY"] for one in plain]
+    assert places == ["$CI_REGISTRY_IMAGE/model_a", "$CI_REGISTRY_IMAGE/model.b"]
+    for one in plain:
+        script = script_of(made, one.name)
+        assert 'push=false"' in script
+        assert "push=true" not in script
+        assert "artifacts" not in made[one.name]
+
+
+def test_a_job_that_no_change_request_has_only_pushes() -> None:
+    data = emit(build(), triggers=(OnPush(),))["build-serve"]
+    script = "\n".join(data["script"])
+    assert 'push=true"' in script
+    assert "push=false" not in script
+    assert "CI_MERGE_REQUEST_ID" not in script
+    called = script_of(emit(build(), triggers=(OnPush(), OnCall())), "build-serve")
+    assert "CI_MERGE_REQUEST_ID" in called
+
+
+def test_a_version_is_the_tag_without_its_letter() -> None:
+    publish = Publish(repository=("serve",), tags=(("version",), ("tag",), ("release",)))
+    script = script_of(emit(build(publish=publish)), "build-serve")
+    assert "${CI_COMMIT_TAG#v}" in script
+    assert script.count("HEADRACE_TAGS,$HEADRACE_REPOSITORY:$(printf") == 2
 
 
 def test_a_registry_of_its_own_needs_a_login() -> None:

@@ -89,6 +89,7 @@ class Runner:
             "HEADRACE_GIT_COMMIT": "c0ffee",
             "HEADRACE_TAGS": "ghcr.io/team/py:c0ffee",
             "CI_PIPELINE_SOURCE": word,
+            "CI_MERGE_REQUEST_ID": "7" if event == "change_request" else "",
             "HEADRACE_EVENT": word,
             "GITHUB_EVENT_NAME": word,
             "GITHUB_OUTPUT": str(self.folder / "output"),

@@ -127,10 +127,9 @@ def _gcp(identity: Identity, made: Access) -> None:
 def _azure(identity: Identity, made: Access) -> None:
     settings = dict(identity.settings)
     _token(settings.get("audience", "api://AzureADTokenExchange"), made)
-    for key, name in (("client_id", "AZURE_CLIENT_ID"), ("tenant_id", "AZURE_TENANT_ID")):
-        made.variables[name] = settings.get(key, settings.get(key.removesuffix("_id"), ""))
-    if "subscription_id" in settings:
-        made.variables["AZURE_SUBSCRIPTION_ID"] = settings["subscription_id"]
+    for key in ("client", "tenant", "subscription"):
+        if key in settings:
+            made.variables[f"AZURE_{key.upper()}_ID"] = settings[key]
     made.lines.append(f"export AZURE_FEDERATED_TOKEN_FILE={TOKEN_FILE}")
 
 

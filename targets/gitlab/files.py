@@ -5,10 +5,26 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler.diagnostics import clipped
 from compiler.images import KUBECTL
-from compiler.ir import Artifact, Call, Identity, Job, Pipeline, Project, Ref, Settings, holes
+from compiler.ir import (
+    Artifact,
+    BuildImage,
+    Call,
+    Deploy,
+    Identity,
+    Job,
+    OnCall,
+    OnChangeRequest,
+    OnPipeline,
+    Pipeline,
+    Project,
+    Ref,
+    Settings,
+    deployed_images,
+    holes,
+)
 from targets.commands import flat, script_variable, variable
 from targets.gitlab import codes
-from targets.gitlab.conditions import Dialect
+from targets.gitlab.conditions import Dialect, on_event
 from targets.gitlab.images import references
 from targets.gitlab.plan import Edge, Unit
 from targets.gitlab.triggers import Clause, may_be_unset, parameter_variable
@@ -118,6 +134,7 @@ class File:
         self._environments: dict[int, tuple[Any, list[Ref]]] = {}
         self.templates: dict[str, dict[str, Any]] = {}
         self.script_templates: dict[str, dict[str, Any]] = {}
+        self._used: set[str] | None = None
         self._secret_names: dict[str, str] | None = None
 
     @property
@@ -126,6 +143,28 @@ class File:
         if self._secret_names is None:
             self._secret_names = called(self.project.secrets)
         return self._secret_names
+
+    def leaves(self, job: Job) -> bool:
+        """Whether the image that a job builds is for anybody: it is published, or other jobs use it."""
+        assert isinstance(job.action, BuildImage)
+        return job.action.publish is not None or job.action.environment in self._used_images()
+
+    def _used_images(self) -> set[str]:
+        if self._used is None:
+            jobs = self.pipeline.jobs
+            self._used = {ref.name for job in jobs for ref in holes(job) if ref.kind == "images"}
+            self._used.update(
+                image for job in jobs if isinstance(job.action, Deploy) for image in deployed_images(job.action)
+            )
+        return self._used
+
+    def may_run_on_change_request(self, unit: Unit) -> bool:
+        """Whether a job can be part of a change request's pipeline, its own or one that it calls."""
+        triggers = self.pipeline.triggers
+        if any(isinstance(trigger, OnCall | OnPipeline) for trigger in triggers):
+            return True
+        started = any(isinstance(trigger, OnChangeRequest) for trigger in triggers)
+        return started and on_event(unit.condition, "change_request") is not False
 
     def refs_of(self, environment: Any) -> list[Ref]:
         """The holes in an environment."""

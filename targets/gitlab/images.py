@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from compiler.ir import BuildImage, Ref
 from targets.commands import literal, variable, word
-from targets.gitlab.values import expanded
+from targets.gitlab.values import ON_CHANGE_REQUEST, expanded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from compiler.ir import Environment, Pipeline, Publish, Settings, Text
+    from compiler.ir import Environment, Job, Pipeline, Publish, Settings, Text
 
 REGISTRY = "$CI_REGISTRY_IMAGE"
 RELEASES = '[ -n "${CI_COMMIT_TAG-}" ]'
-IMAGE_NAME = "HEADRACE_IMAGE"
 DOTENV = ".headrace/image.env"
 # Whose registry credentials the job writes: the project's own, or what a variable of the project holds.
 LOGIN_HERE = (
@@ -25,18 +24,38 @@ LOGIN_HERE = (
 LOGIN_ELSEWHERE = 'printf %s "$DOCKER_AUTH_CONFIG" > "$HOME/.docker/config.json"'
 
 
-def repository(action: BuildImage, settings: Settings) -> Text:
+def _action(job: Job) -> BuildImage:
+    assert isinstance(job.action, BuildImage)
+    return job.action
+
+
+def name_of(job: Job) -> str:
+    """What a build's image is called: as its environment, else as the job."""
+    return _action(job).environment or job.name
+
+
+def repository(job: Job, settings: Settings) -> Text:
     """Where an image lies in its registry, as text in which GitLab's variables are expanded."""
-    publish = action.publish
+    publish = _action(job).publish
     registry = (publish.registry if publish is not None else None) or settings.registry
     base = registry.rstrip("/") if registry else REGISTRY
-    name = publish.repository if publish is not None and publish.repository else (action.environment or "image",)
+    name = publish.repository if publish is not None and publish.repository else (_path(name_of(job)),)
     return (f"{base}/", *name)
 
 
-def repository_text(action: BuildImage, settings: Settings) -> str:
+_BETWEEN = (".", "_", "__", "-")
+
+
+def _path(name: str) -> str:
+    """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests: no capitals."""
+    import re
+
+    return re.sub(r"[^a-z0-9]+", lambda found: found[0] if found[0] in _BETWEEN else "-", name.lower()).strip("-._")
+
+
+def repository_text(job: Job, settings: Settings) -> str:
     """The same with its holes as variables."""
-    base, *name = repository(action, settings)
+    base, *name = repository(job, settings)
     return str(base) + expanded(tuple(name))
 
 
@@ -45,7 +64,7 @@ def references(pipeline: Pipeline, settings: Settings) -> dict[str, str]:
     found = {}
     for job in pipeline.jobs:
         if isinstance(job.action, BuildImage) and job.action.environment is not None:
-            place = repository_text(job.action, settings)
+            place = repository_text(job, settings)
             found[job.action.environment] = f"{place}:$CI_COMMIT_SHA"
     return found
 
@@ -55,11 +74,12 @@ def is_elsewhere(action: BuildImage, settings: Settings) -> bool:
     return bool((action.publish.registry if action.publish is not None else None) or settings.registry)
 
 
-def build_lines(action: BuildImage, settings: Settings, source: str) -> list[str]:
+def build_lines(job: Job, settings: Settings, *, leaves: bool, on_change_request: bool) -> list[str]:
     """The build, and outside of change requests the push; the digest goes to the jobs that need this one.
 
-    `source` is the variable that tells what started the pipeline.
+    `leaves` says whether anybody is to get the image, `on_change_request` whether the job may run on one at all.
     """
+    action = _action(job)
     build = action.build
     context = literal(build.context or ".")
     file = build.file or "Dockerfile"
@@ -83,6 +103,10 @@ def build_lines(action: BuildImage, settings: Settings, source: str) -> list[str
     options.append('--import-cache "type=registry,ref=$HEADRACE_REPOSITORY:cache"')
     build_line = "buildctl-daemonless.sh build " + " \\\n  ".join(options)
     login = LOGIN_ELSEWHERE if is_elsewhere(action, settings) else LOGIN_HERE
+    only_built = f'{build_line} \\\n  --output "type=image,push=false"'
+    before = ['mkdir -p "$HOME/.docker" .headrace', login]
+    if not leaves:
+        return [*before, only_built]
     pushed = [
         *_tag_lines(action.publish),
         (
@@ -92,21 +116,21 @@ def build_lines(action: BuildImage, settings: Settings, source: str) -> list[str
             '  --output "type=image,\\"name=$HEADRACE_TAGS\\",push=true"'
         ),
         'HEADRACE_DIGEST="$(sed -n \'s/.*"containerimage.digest": *"\\([^"]*\\)".*/\\1/p\' .headrace/build.json)"',
-        f'echo "{_variable_of(action)}=$HEADRACE_REPOSITORY@$HEADRACE_DIGEST" > {DOTENV}',
+        f'echo "{_variable_of(job)}=$HEADRACE_REPOSITORY@$HEADRACE_DIGEST" > {DOTENV}',
     ]
-    body = [
-        f'if [ "{source}" = merge_request_event ]; then',
-        f'{build_line} \\\n  --output "type=image,push=false"',
-        f"touch {DOTENV}",
-        "else",
-        *pushed,
-        "fi",
-    ]
-    return ['mkdir -p "$HOME/.docker" .headrace', login, "\n".join(body)]
+    if not on_change_request:
+        return [*before, *pushed]
+    body = [f"if {ON_CHANGE_REQUEST}; then", only_built, f"touch {DOTENV}", "else", *pushed, "fi"]
+    return [*before, "\n".join(body)]
 
 
 def ahead_lines(
-    action: BuildImage, software: Environment, settings: Settings, source: str, variables: tuple[str, ...]
+    action: BuildImage,
+    software: Environment,
+    settings: Settings,
+    variables: tuple[str, ...],
+    *,
+    on_change_request: bool,
 ) -> list[str]:
     """An environment that is built ahead: only where the registry does not have it, under the tag of its packages.
 
@@ -124,20 +148,21 @@ def ahead_lines(
     if action.publish is None or action.publish.provenance is not False:
         options.append("--opt attest:provenance=mode=max")
     build = "buildctl-daemonless.sh build " + " \\\n  ".join(options)
-    body = [
+    key = [
         *prebuilt.key_lines(software),
         "mkdir -p .headrace/held",
         'echo "FROM $HEADRACE_REPOSITORY:$HEADRACE_KEY" > .headrace/held/Dockerfile',
-        f'if [ "{source}" = merge_request_event ]; then',
-        f"{held} ||",
-        f'{build} \\\n  --output "type=image,push=false"',
-        "else",
+    ]
+    pushed = [
         *_tag_lines(action.publish),
         f'{held} \\\n  --output "type=image,\\"name=$HEADRACE_TAGS\\",push=true" ||',
         (f'{build} \\\n  --output "type=image,\\"name=$HEADRACE_REPOSITORY:$HEADRACE_KEY,$HEADRACE_TAGS\\",push=true"'),
-        "fi",
     ]
-    return ['mkdir -p "$HOME/.docker"', login, "\n".join(body)]
+    before = ['mkdir -p "$HOME/.docker"', login]
+    if not on_change_request:
+        return [*before, "\n".join(key), *pushed]
+    only_built = [f"{held} ||", f'{build} \\\n  --output "type=image,push=false"']
+    return [*before, "\n".join([*key, f"if {ON_CHANGE_REQUEST}; then", *only_built, "else", *pushed, "fi"])]
 
 
 def _dockerfile_folder(context: str | None, folder: str) -> str:
@@ -146,9 +171,9 @@ def _dockerfile_folder(context: str | None, folder: str) -> str:
     return folder or "."
 
 
-def _variable_of(action: BuildImage) -> str:
+def _variable_of(job: Job) -> str:
     """The variable of the built image's reference; a report's variables win over those of the file."""
-    return variable(Ref(kind="images", name=action.environment or "image"))
+    return variable(Ref(kind="images", name=name_of(job)))
 
 
 def _tag_lines(publish: Publish | None) -> list[str]:
@@ -162,7 +187,8 @@ def _tag_lines(publish: Publish | None) -> list[str]:
             case "branch":
                 lines.append(_when('[ -z "${CI_COMMIT_TAG-}" ]', "$CI_COMMIT_REF_SLUG"))
             case "tag" | "release" | "version":
-                lines.append(_when(RELEASES, "$(printf %s \"$CI_COMMIT_TAG\" | tr -c 'A-Za-z0-9_.-' '-')"))
+                said = "${CI_COMMIT_TAG#v}" if flat == "version" else "$CI_COMMIT_TAG"
+                lines.append(_when(RELEASES, f"$(printf %s \"{said}\" | tr -c 'A-Za-z0-9_.-' '-')"))
             case "latest":
                 lines.append(_when('[ "${CI_COMMIT_BRANCH-}" = "$CI_DEFAULT_BRANCH" ]', "latest"))
             case _:
@@ -170,7 +196,7 @@ def _tag_lines(publish: Publish | None) -> list[str]:
                 if flat is None:  # a branch's name, and what else a run brings, may hold what no tag does
                     said = f"\"$(printf %s {said} | tr -c 'A-Za-z0-9_.-' - | sed 's/^[-.]*//' | cut -c 1-128)\""
                 lines.append(f'HEADRACE_TAGS="$HEADRACE_TAGS,$HEADRACE_REPOSITORY:"{said}')
-    return lines
+    return list(dict.fromkeys(lines))
 
 
 def _when(test: str, tag: str) -> str:

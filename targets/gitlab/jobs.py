@@ -83,17 +83,21 @@ def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, An
     if isinstance(action, BuildImage):
         made = Lines()
         made.before = values_of(unit, file, refs)
+        on_change_request = file.may_run_on_change_request(unit)
+        leaves = file.leaves(job)
         if action.software is not None:
             variables = tuple(variable.name for variable in job.env)
             made.variables[prebuilt.VARIABLE] = given(prebuilt.dockerfile(action.software, variables, file.project))
-            made.script = images.ahead_lines(action, action.software, file.settings, file.dialect.source, variables)
+            made.script = images.ahead_lines(
+                action, action.software, file.settings, variables, on_change_request=on_change_request
+            )
         else:
-            made.script = images.build_lines(action, file.settings, file.dialect.source)
-        made.variables["HEADRACE_REPOSITORY"] = images.repository_text(action, file.settings)
+            made.script = images.build_lines(job, file.settings, leaves=leaves, on_change_request=on_change_request)
+        made.variables["HEADRACE_REPOSITORY"] = images.repository_text(job, file.settings)
         made.variables["BUILDKITD_FLAGS"] = "--oci-worker-no-process-sandbox"
         if images.is_elsewhere(action, file.settings):
             file.need_registry_login(job)
-        return made, {} if action.software is not None else {"reports": {"dotenv": images.DOTENV}}
+        return made, {"reports": {"dotenv": images.DOTENV}} if leaves and action.software is None else {}
     if isinstance(action, Deploy):
         made = lines_of(unit, file, refs)
         made.call("deploy")
@@ -197,8 +201,11 @@ def _environment_data(job: Job, file: File, made: Lines, runner: Runner | None) 
     if environment.installer is not None and environment.base is None:
         for name in CACHE_VARIABLES[environment.installer]:
             variables[name] = f"$CI_PROJECT_DIR/{CACHE_FOLDER}/{environment.installer}"
-    if environment.credentials is not None and environment.credentials != "DOCKER_AUTH_CONFIG":
-        variables["DOCKER_AUTH_CONFIG"] = f"${environment.credentials}"
+    if environment.credentials is not None:
+        login = file.secret_names[environment.credentials]
+        file.need_secret(next(one for one in file.project.secrets if one.name == environment.credentials), job)
+        if login != "DOCKER_AUTH_CONFIG":
+            variables["DOCKER_AUTH_CONFIG"] = f"${login}"
     if variables:
         data["variables"] = variables
     if installer is not None:

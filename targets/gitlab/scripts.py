@@ -19,7 +19,7 @@ from targets.gitlab.plan import (
     reference_file,
     stored,
 )
-from targets.gitlab.values import OPENING, escaped
+from targets.gitlab.values import ON_CHANGE_REQUEST, OPENING, escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,7 +192,8 @@ def _leaving(unit: Unit, file: File, made: Lines) -> list[str]:
             )
             if output.dataset is not None and commands.content_of(output.version) is None:
                 named = commands.dataset_named(output, url or "", place)
-                lines.append(f'[ "{file.dialect.source}" = merge_request_event ] || {made.call("store")} {named}')
+                guard = f"{ON_CHANGE_REQUEST} || " if file.may_run_on_change_request(unit) else ""
+                lines.append(f"{guard}{made.call('store')} {named}")
     return list(dict.fromkeys(lines))
 
 
