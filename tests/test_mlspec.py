@@ -214,13 +214,62 @@ def test_a_document_is_held_against_its_rules(text: str, codes: list[str], tmp_p
     assert read(write(tmp_path, document__yaml=text), "document.yaml").codes == codes
 
 
-@pytest.mark.parametrize("quote", ["", "'", '"'])
-def test_the_indentation_fault_is_found_in_any_list(quote: str, tmp_path: Path) -> None:
-    text = f"{MODEL}process:\n  - name: {quote}training_pre_process{quote}\n      params: {{a: 1}}\n      command: x\n"
-    text += "data_stores:\n- name: a\n     type: s3\n"
-    found = read(write(tmp_path, model__yaml=text), "model.yaml")
-    expected = ["HR2401", "HR2401"] if not quote else ["HR1003"]
-    assert found.codes == expected
+# The lines of a file, and what they are when they are mended; the first line of each is the file's fourth.
+FAULTS = {
+    "plain": (["-  name: hook", "     command: x", "     image: y"], ["-  name: hook", "   command: x", "   image: y"]),
+    "single quotes": (["- name: 'hook'", "     command: x"], ["- name: 'hook'", "  command: x"]),
+    "double quotes": (['- name: "hook"', "     command: x"], ['- name: "hook"', "  command: x"]),
+    "comments": (
+        ["- name: hook  # a: b", "    # c: d", "    command: x  # e", "", "    image: y", "# f: g"],
+        ["- name: hook  # a: b", "  # c: d", "  command: x  # e", "", "  image: y", "# f: g"],
+    ),
+    "nested": (
+        ["- name: hook", "     params:", "       a: [1,", "         2]", "     command: |", "       a: b", "        c"],
+        ["- name: hook", "  params:", "    a: [1,", "      2]", "  command: |", "    a: b", "     c"],
+    ),
+    "a later key": (["- name: hook", "  command: x", "     image: y"], ["- name: hook", "  command: x", "  image: y"]),
+    "a staircase": (
+        ["- name: hook", "    command: x", "      image: y"],
+        ["- name: hook", "  command: x", "  image: y"],
+    ),
+    "the first key": (["-    name: hook", "  command: x"], ["- name: hook", "  command: x"]),
+    "two items": (
+        ["- name: hook", "     command: x", "- name: other", "   command: y"],
+        ["- name: hook", "  command: x", "- name: other", "  command: y"],
+    ),
+    "Windows lines": (["- name: hook\r", "     command: x\r"], ["- name: hook\r", "  command: x\r"]),
+    "no list": (
+        ["- name: hook", "  params:", "    a: 1", "      b: 2"],
+        ["- name: hook", "  params:", "    a: 1", "    b: 2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_indentation_fault_is_mended_in_any_form(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, mended = ("\n".join(["name: ages", "process:", "", *lines, ""]) for lines in FAULTS[fault])
+    (tmp_path / "model.yaml").write_bytes(broken.encode())
+    assert set(read(tmp_path, "model.yaml").codes) == {"HR2401"}
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        cli.main(["check", "--fix", "--target", "none", "model.yaml"])
+        assert (tmp_path / "model.yaml").read_bytes().decode() == mended
+
+
+def test_a_fault_is_mended_beside_one_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "process:\n- name: hook\n     command: x\ndata_stores: [\n"
+    write(tmp_path, model__yaml=text)
+    assert read(tmp_path, "model.yaml").told == ["3:13 HR2401", "5:1 HR1003"]
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["check", "--fix", "--target", "none", "model.yaml"]) == 1
+    assert (tmp_path / "model.yaml").read_text() == text.replace("     command", "  command")
+
+
+@pytest.mark.parametrize("line", ["     some text that: goes on", "     see http://x: y", "     - a: b"])
+def test_a_text_that_goes_on_is_no_key(line: str, tmp_path: Path) -> None:
+    assert read(write(tmp_path, model__yaml=f"process:\n- name: hook\n{line}\n"), "model.yaml").codes == ["HR1003"]
 
 
 def test_a_fault_that_dedenting_does_not_mend_is_yamls_own(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler.diagnostics import ERROR, NOTE, WARNING, Code
 
-INDENTATION = Code("HR2401", "mlspec-indentation", ERROR, "the keys of one list item stand in different columns")
+INDENTATION = Code("HR2401", "mlspec-indentation", ERROR, "the keys of one mapping stand in different columns")
 OBJECT_NAME = Code("HR2402", "mlspec-object-name", WARNING, "a name that MLSpec's own rule for objects does not take")
 OBJECT_FIELD = Code("HR2403", "mlspec-object-field", ERROR, "an id, status or description that no object may have")
 UNKNOWN_KEY = Code("HR2404", "mlspec-unknown-key", WARNING, "a key that MLSpec does not know")
