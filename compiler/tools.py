@@ -12,6 +12,7 @@ TOOLS = {
     "release": "gives a pushed image its version's tag, <branch>-<version>, or takes it away",
     "score": "runs samples through a model, checks them against schemas, measures",
     "tolerance": "compares numbers of two files within tolerances",
+    "usable": "checks that what documents describe may still be used, and that files have their checksums",
 }
 
 # The scripts that work on the files of the repository and of the run, as the jobs of a manifest do.

@@ -142,9 +142,100 @@ def test_the_state_of_data_counts_where_it_is_read(state: str, codes: list[str],
     assert [given.path for given in found.jobs["a"].inputs] == [("data/posts.csv",)]
 
 
+STORE = """name: blobs
+type: s3
+connection: {endpoint: "https://s3.example.org", access_key_id: xxxx, secret_access_key: xxxx}
+properties: {bucket: posts, region: eu}
+"""
+POSTS = "id: '1'\nname: posts\nlocation: posts.csv\nversion: 1.0.0\n"
+
+
+def _reading(data: str) -> str:
+    return f"name: a\ndata: {data}\nsteps: {{b: {{{STEP}cmd: 'true', deps: [d]}}}}\npipeline: [b]\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            "{d: {DataStore: blobs, RelativePath: raw/a}}",
+            ["--endpoint=https://s3.example.org", "--bucket=posts", "--region=eu", "--path=raw/a", "--at=raw/a"],
+        ),
+        ("{d: https://example.org/x/a%20b.csv}", ["--url=https://example.org/x/a%20b.csv", "--at=data/a b.csv"]),
+    ],
+)
+def test_data_that_lie_elsewhere_are_fetched(data: str, words: list[str], tmp_path: Path) -> None:
+    write(tmp_path, pipeline__yml=_reading(data), datastores_in_blobs__yml=STORE)
+    found = lowered(tmp_path, "pipeline.yml")
+    assert not found.codes
+    assert found.project is not None
+    (pipeline,) = found.project.pipelines
+    fetch, step = pipeline.jobs
+    assert isinstance(fetch.action, ir.Support)
+    assert fetch.action.arguments == (("get",), *((word,) for word in words))
+    assert [(need.job, need.artifacts) for need in step.needs] == [("fetch-d", True)]
+    on_requests = any(isinstance(trigger, ir.OnChangeRequest) for trigger in pipeline.triggers)
+    assert on_requests is not bool(fetch.secrets)
+    wanted = [f"MLSPEC_BLOBS_{field}" for field in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")] if fetch.secrets else []
+    assert [use.secret for use in fetch.secrets] == wanted
+
+
+@pytest.mark.parametrize(
+    ("data", "store", "codes"),
+    [
+        ("{d: {DataStore: blob, RelativePath: a}}", STORE, ["HR3409"]),
+        ("{d: {DataStore: blobs, Table: a}}", STORE, ["HR3409"]),
+        ("{d: {DataStore: blobs, RelativePath: a}}", STORE.replace("bucket: posts, ", ""), ["HR3406"]),
+        ("{d: {DataStore: blobs, RelativePath: a}}", STORE.replace("type: s3", "type: sql"), ["HR3409"]),
+        ("{d: {DataStore: blobs, RelativePath: a}}", STORE + "status: Archived\n", ["HR3415"]),
+        ("{d: {DataStore: blobs, RelativePath: a}}", STORE + "status: deprecated\n", ["HR3416"]),
+        ("{d: {DataStore: blobs, RelativePath: a}}", STORE.replace("secret_access_key: xxxx", "secret_access_key: s3cret"), ["HR3413"]),
+    ],
+)  # fmt: skip
+def test_a_store_that_jobs_cannot_fetch_from_is_told(data: str, store: str, codes: list[str], tmp_path: Path) -> None:
+    assert read(write(tmp_path, pipeline__yml=_reading(data), blobs__yml=store), "pipeline.yml").codes == codes
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wanted", "codes"),
+    [
+        ("", POSTS.replace("1.0.0", "1.10.0").replace("posts.csv", "b.csv"), "b.csv", []),
+        ("", POSTS.replace("1.0.0", "2.0.0").replace("posts.csv", "b.csv") + "state: archived\n", "posts.csv", []),
+        ("", POSTS.replace("1.0.0", "2.0.0").replace("posts.csv", "b.csv") + "isDeprecated: true\n", "posts.csv", []),
+        ("", POSTS.replace("1.0.0", "1.0.0-rc1").replace("posts.csv", "b.csv"), "posts.csv", []),
+        ("isDeprecated: true\n", "", "posts.csv", ["HR3416"]),
+        ("state: archived\n", POSTS.replace("1.0.0", "2.0.0") + "state: archived\n", "posts.csv", ["HR3415"]),
+        ("", POSTS.replace("'1'", "'2'"), "posts.csv", ["HR3424"]),
+    ],
+)
+def test_the_newest_version_of_data_that_is_active_is_read(
+    first: str, second: str, wanted: str, codes: list[str], tmp_path: Path
+) -> None:
+    write(tmp_path, pipeline__yml=_reading("{d: {DataSet: posts}}"), data_in_a__yml=POSTS + first)
+    write(tmp_path, **({"data_in_b__yml": second} if second else {}))
+    found = read(tmp_path, "pipeline.yml")
+    assert found.codes == codes
+    assert [given.path for given in found.jobs["b"].inputs] == [(wanted,)]
+
+
+def test_runs_look_again_whether_data_may_be_used(tmp_path: Path) -> None:
+    digest = "a" * 64
+    write(tmp_path, pipeline__yml=_reading("{d: {DataSet: posts}}"), posts__csv="")
+    write(tmp_path, data_in_posts__yml=f"{POSTS}checksum: sha256:{digest}\n")
+    found = lowered(tmp_path, "pipeline.yml")
+    assert not found.codes
+    assert found.project is not None
+    check, step = found.project.pipelines[0].jobs
+    assert isinstance(check.action, ir.Support)
+    words = [str(word[0]) for word in check.action.arguments]
+    assert words[0] == "--refused=state:archived"
+    assert words[-2:] == [f"--sha256={digest}:posts.csv", "data/posts.yml"]
+    assert [(need.job, need.artifacts) for need in step.needs] == [("check-data", False)]
+
+
 def test_data_that_no_document_places_are_told(tmp_path: Path) -> None:
     text = pipe("a: {cmd: x, deps: [posts]}", more="data: {posts: {DataSet: elsewhere}}\n")
-    assert read(write(tmp_path, p__yml=text), "p.yml").codes == ["HR3409", "HR3409"]
+    assert read(write(tmp_path, p__yml=text), "p.yml").codes == ["HR3409"]
 
 
 MODULE = """name: clean
@@ -207,6 +298,41 @@ def test_the_version_of_a_module(versions: str, wanted: str, codes: list[str], t
     text = f"{HEAD}steps:\n  one: {{moduleName: m{wanted}, computeName: cpu, cmd: x}}\n"
     module = f"name: m\nversions: [{versions}]\n"
     assert read(write(tmp_path, p__yml=text, modules_in_m__yml=module), "p.yml").codes == codes
+
+
+@pytest.mark.parametrize(
+    ("module", "versions", "codes"),
+    [
+        ("id: '7'\nversions: [{version: 1.0.0}]", ["module: '7'\nversion: 1.0.0\ncmd: x"], []),
+        ("versions: [{version: 1.0.0, status: deprecated}]", ["module: m\nversion: 1.0.0\ncmd: x"], ["HR3416"]),
+        ("status: deprecated\nversions: [{version: 1.0.0, cmd: x}]", [], ["HR3416"]),
+        ("status: archived\nversions: [{version: 1.0.0}]", ["module: m\nversion: 1.0.0\ncmd: x"], ["HR3415"]),
+        ("versions: []", ["module: m\nversion: 1.0.0\ncmd: x", "module: m\nversion: 1.0.0\ncmd: y"], ["HR3424"]),
+        ("versions: [{version: 1.0.0, cmd: x}]", ["name: M\nversions: [{version: 1.0.0, cmd: x}]"], ["HR3424"]),
+    ],
+)
+def test_a_modules_versions_stand_in_documents_of_their_own(
+    module: str, versions: list[str], codes: list[str], tmp_path: Path
+) -> None:
+    write(tmp_path, pipeline__yml="name: a\nsteps: {b: {moduleName: m, computeName: cpu}}\npipeline: [b]\n")
+    write(tmp_path, modules_in_m__yml=f"name: m\n{module}\n")
+    for number, text in enumerate(versions):
+        write(tmp_path, **{f"modules_in_v{number}__yml": text + "\n"})
+    found = [code for code in read(tmp_path, "pipeline.yml").codes if code != "HR2003"]
+    assert found == codes
+
+
+def test_names_are_one_whatever_their_case(tmp_path: Path) -> None:
+    step = f"{{{STEP}cmd: x}}"
+    text = f"name: a\nparameters: [{{name: p, default: 1}}, {{name: p, default: 2}}]\nsteps: {{b: {step}, B: {step}}}\n"
+    found = read(write(tmp_path, pipeline__yml=text + "pipeline: [b, B]\n"), "pipeline.yml")
+    assert found.codes == ["HR3404", "HR3424", "HR3424"]
+
+
+@pytest.mark.parametrize(("status", "codes"), [("Archived", ["HR3415"]), ("deprecated", ["HR3416"]), ("active", [])])
+def test_the_status_of_a_pipeline_counts(status: str, codes: list[str], tmp_path: Path) -> None:
+    text = f"name: a\nstatus: {status}\nsteps: {{b: {{{STEP}cmd: x}}}}\npipeline: [b]\n"
+    assert read(write(tmp_path, pipeline__yml=text), "pipeline.yml").codes == codes
 
 
 def test_modules_that_contain_one_another_are_a_cycle(tmp_path: Path) -> None:

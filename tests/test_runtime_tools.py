@@ -176,6 +176,41 @@ def test_numbers_within_tolerances(job: Job, actual: list[object], options: list
     assert job.run("tolerance", *options, "expected.json", "actual.json").returncode == status
 
 
+# ---------------------------------------------------------------------------------------------------------------- usable
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [
+        ("name: posts\nstate: active\n", 0, ""),
+        ("state: Archived  # since May\n", 1, "state is archived"),
+        ("'state': \"archived\"\n", 1, "state is archived"),
+        ("mine:\n  state: archived\nnotes: 'state: archived'\n", 0, ""),
+        ('{"state": "ARCHIVED"}', 1, "state is archived"),
+        ("name: posts\nstate: deprecated\n", 0, 'warning: "posts" is used, and state is deprecated'),
+        ('{"isDeprecated": true}', 0, "isDeprecated is true"),
+        ("isDeprecated: True\n", 0, "isDeprecated is true"),
+    ],
+)
+def test_data_that_may_not_be_used_fail(text: str, status: int, said: str, job: Job) -> None:
+    job.write("posts.yml", text)
+    rules = ("--refused=state:archived", "--warned=state:deprecated", "--warned=isDeprecated:true")
+    done = job.run("usable", *rules, "posts.yml")
+    assert done.returncode == status
+    assert said in done.stderr
+    assert bool(said) == bool(done.stderr)
+
+
+def test_a_file_has_its_checksum(job: Job) -> None:
+    job.write("a.csv", "a\n")
+    digest = hashlib.sha256(b"a\n").hexdigest()
+    assert job.run("usable", f"--sha256={digest.upper()}:a.csv").returncode == 0
+    assert job.run("usable", f"--sha256={'0' * 64}:a.csv").returncode == 1
+    assert job.run("usable", f"--sha256={digest}:b.csv").returncode == 1
+    assert job.run("usable", "--sha256=a.csv").returncode == 2
+    assert job.run("usable", "away.yml").returncode == 1
+
+
 # --------------------------------------------------------------------------------------------------------------- objects
 
 
@@ -271,6 +306,11 @@ def test_objects_are_fetched_and_uploaded_with_signed_requests(job: Job, store: 
         "in/c": b"c",
         "in/d": b"d",
     }
+    assert job.run("objects", "get", *where, "--path=1.0", "--at=there", **KEYS).returncode == 0
+    assert (job.folder / "there" / "sub" / "ü.txt").read_bytes() == b"u"
+    assert job.run("objects", "get", *where, "--path=1.0/c", "--at=here/d", **KEYS).returncode == 0
+    assert (job.folder / "here" / "d").read_bytes() == b"c"
+    assert job.run("objects", "get", *where, "--path=1.0/c", "--path=2.0/d", "--at=here", **KEYS).returncode == 2
     assert job.run("objects", "put", *where, "--path=3.0/", "--from=in", **KEYS).returncode == 0
     assert objects["3.0/sub/ü.txt"] == b"u"
     assert job.run("objects", "put", *where, "--path=4.0/model", "--from=in/c", **KEYS).returncode == 0

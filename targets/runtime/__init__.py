@@ -34,6 +34,7 @@ NAMES = {
     "stamp": "skips a job whose key is unchanged and whose outputs are held",
     "store": "carries big outputs through a store",
     "tolerance": "compares numbers of two files within tolerances",
+    "usable": "checks when a job runs that data may still be used",
 }
 PARTS = ("archive", "blobs", "child", "compare", "problem", "provenance", "reports", "rows", "shapes", "web")
 

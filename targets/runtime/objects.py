@@ -1,8 +1,9 @@
 """Fetch objects from an object store, or upload to one: S3's protocol, a folder that is mounted, or plain https.
 
 objects.py get --endpoint URL --bucket B [--region R] --path P... --to FOLDER
+objects.py get --endpoint URL --bucket B [--region R] --path P --at PATH
 objects.py put --endpoint URL --bucket B [--region R] --path P --from FILE_OR_FOLDER
-objects.py get --url URL --to FOLDER
+objects.py get --url URL --to FOLDER | --at FILE
 
 Keys come by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without them requests are anonymous. An endpoint
 `file:///mnt/x` is a folder whose folders are the buckets. A path that ends in / is everything below it.
@@ -177,10 +178,11 @@ def under(folder: str, name: str) -> str:
     return plain
 
 
-def fetch(place: Bucket | Mounted, path: str, to: str) -> int:
-    """One object, or all below a prefix; how many there are."""
-    if not path.endswith("/") and place.get(path, under(to, path.rsplit("/", 1)[-1])):
+def fetch(place: Bucket | Mounted, path: str, to: str, at: str = "") -> int:
+    """One object, or all below a prefix; how many there are. What is fetched lies in a folder, or at a path."""
+    if not path.endswith("/") and place.get(path, at or under(to, path.rsplit("/", 1)[-1])):
         return 1
+    to = at or to
     prefix = path.rstrip("/") + "/" if path.strip("/") else ""
     names = [name for name in place.names(prefix) if name.startswith(prefix)]
     for name in names:
@@ -200,7 +202,7 @@ def upload(place: Bucket | Mounted, path: str, source: str) -> int:
     return len(files)
 
 
-def download(url: str, to: str) -> int:
+def download(url: str, to: str, at: str = "") -> int:
     """One object behind a URL; where it is sent on, no further than a few times, and never to plain http."""
     for _ in range(MOST_REDIRECTS):
         parts = urlsplit(url)
@@ -216,7 +218,7 @@ def download(url: str, to: str) -> int:
             continue
         if answer.status != 200:
             raise DataError(f"{quoted(url)} answered {answer.status}")
-        take(answer, under(to, unquote(parts.path).rstrip("/").rsplit("/", 1)[-1] or "object"))
+        take(answer, at or under(to, unquote(parts.path).rstrip("/").rsplit("/", 1)[-1] or "object"))
         return 1
     raise DataError(f"{quoted(url)} is sent on too often")
 
@@ -230,18 +232,21 @@ def main() -> int:
     parser.add_argument("--path", action="append", default=[])
     parser.add_argument("--url", default="")
     parser.add_argument("--to", default="")
+    parser.add_argument("--at", default="")
     parser.add_argument("--from", dest="source", default="")
     options = parser.parse_args()
-    if not (options.to if options.verb == "get" else options.source):
-        raise UsageError("get takes --to, put takes --from")
+    if not (options.to or options.at if options.verb == "get" else options.source):
+        raise UsageError("get takes --to or --at, put takes --from")
+    if options.at and len(options.path) > 1:
+        raise UsageError("--at is the place of one --path")
     if options.verb == "put" and len(options.path) != 1:
         raise UsageError("put takes one --path")
     try:
         if options.url:
-            count = download(options.url, options.to)
+            count = download(options.url, options.to, options.at)
         elif options.verb == "get":
             place = store(options)
-            counts = [fetch(place, path, options.to) for path in options.path]
+            counts = [fetch(place, path, options.to, options.at) for path in options.path]
             if 0 in counts:
                 raise DataError(f"nothing lies at {quoted(options.path[counts.index(0)])}")
             count = sum(counts)

@@ -6,6 +6,7 @@ from compiler.diagnostics import Label, Sink, suggest
 from compiler.frontends.mlspec import codes
 from compiler.frontends.mlspec.containers import check_tag
 from compiler.frontends.mlspec.merging import Model, comparable
+from compiler.frontends.mlspec.objects import check_status
 from compiler.frontends.mlspec.secrets import check_placeholder
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ def check_model(model: Model, sink: Sink) -> None:
         sink.report(codes.INCOMPLETE, message, model.documents[0].view.slot.span(), help=advice)
     elif model.get("framework", "name") is None:
         _missing("the model", "framework.name", model.head, sink)
+    check_status(model.head, "this model", sink)
     for section in FLAGS:
         _check_flag(model, section, sink)
     _check_training(model, sink)

@@ -7,6 +7,7 @@ from compiler import reader
 from compiler.diagnostics import Label, Sink
 from compiler.frontends.mlspec import codes
 from compiler.frontends.mlspec.objects import check_unique
+from compiler.frontends.mlspec.secrets import check_placeholder, is_placeholder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     Check = Callable[["View", Sink], None]
 
-_SECRET_WORDS = ("key", "secret", "token", "password", "connection_string", "connectionstring")
+# Parts of the names of fields that hold a credential, as they read without _ and -.
+_SECRET_WORDS = (
+    "accesskey", "accountkey", "apikey", "privatekey", "secret", "token", "password", "passwd", "pwd", "credential",
+)  # fmt: skip
 
 
 def check_dataset(document: View, sink: Sink) -> None:
@@ -24,7 +28,9 @@ def check_dataset(document: View, sink: Sink) -> None:
     state = document.text("state").lower()
     deprecated, visible = document.text("isDeprecated"), document.text("isVisible")
     if deprecated in reader.TRUE and state == "active":
-        _contradiction(document, "isDeprecated", "state", "deprecated and active", sink)
+        _contradiction(document, "isDeprecated", "state", "said to be deprecated, and its state is active", sink)
+    if deprecated in reader.FALSE and state == "deprecated":
+        _contradiction(document, "isDeprecated", "state", "said not to be deprecated, and its state is", sink)
     if visible in reader.TRUE and state in ("deprecated", "archived"):
         message = f"a data set that is {state} is hidden by definition, and said to be visible"
         labels = (Label(document.slot.span("state"), "the state is here"),)
@@ -32,7 +38,17 @@ def check_dataset(document: View, sink: Sink) -> None:
     _check_date(document, "dateGenerated", sink)
     _check_date(document, "versionedOn", sink)
     _check_semantic(document, "version", sink)
+    checksum = document.get("checksum")
+    if checksum is not None and not sha256_of(document):
+        message = f'"checksum" takes a sha256 of 64 hexadecimal digits, not {reader.shown(checksum.slot.value)}'
+        sink.report(codes.FIELD_VALUE, message, checksum.at)
     check_tags(document, sink)
+
+
+def sha256_of(dataset: View) -> str:
+    """The checksum of a data set's content as its digits; empty where there is none."""
+    digits = dataset.text("checksum").lower().removeprefix("sha256:")
+    return digits if len(digits) == 64 and not digits.strip("0123456789abcdef") else ""
 
 
 def _contradiction(document: View, one: str, other: str, what: str, sink: Sink) -> None:
@@ -84,13 +100,40 @@ def check_tags(document: View, sink: Sink) -> None:
 
 
 def check_store(document: View, sink: Sink) -> None:
-    """A datastore's connection holds placeholders only (M24)."""
-    from compiler.frontends.mlspec.secrets import check_placeholder
-
-    for place in (document, document.get("connection"), document.get("properties")):
-        for key, value in place.entries() if place is not None else ():
-            if value.is_text and any(word in key.lower() for word in _SECRET_WORDS):
+    """A datastore's connection holds placeholders only (M24), however deep they stand."""
+    pending = [document]
+    while pending:
+        for key, value in pending.pop().entries():
+            if not value.is_text:
+                pending += [value] if value.is_mapping else value.each()
+            elif _plain(key) in ("connectionstring", "url", "uri", "dsn", "jdbcurl"):
+                if not _is_open(value.value):
+                    check_placeholder(value, sink, literal=True)
+            elif _is_secret(key):
                 check_placeholder(value, sink)
+
+
+def _plain(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")
+
+
+def _is_secret(key: str) -> bool:
+    return _plain(key) == "key" or any(word in _plain(key) for word in _SECRET_WORDS)
+
+
+def _is_open(connection: str) -> bool:
+    """Whether a connection's text holds no credential: one that it names is a placeholder."""
+    from re import match
+
+    if is_placeholder(connection):
+        return True
+    login = match(r"[A-Za-z0-9+.:-]*://([^/@\s]*)@", connection)
+    if login is not None and not is_placeholder(login[1].partition(":")[2]):
+        return False
+    pairs = [part.partition("=") for part in connection.replace("?", ";").replace("&", ";").split(";")]
+    return all(
+        is_placeholder(value) for key, _, value in pairs if _is_secret(key.strip()) or _plain(key.strip()) == "sig"
+    )
 
 
 def check_path(document: View, sink: Sink) -> None:

@@ -11,6 +11,7 @@ from compiler import codes as core
 from compiler.diagnostics import Sink, suggest
 from compiler.frontends.mlspec import codes
 from compiler.frontends.mlspec.gates import read_objectives
+from compiler.frontends.mlspec.ingestion import fetching
 from compiler.ir import (
     LIFECYCLE_STEPS,
     Artifact,
@@ -297,7 +298,8 @@ class _Lifecycle:
             return
         cron = body.get("cron")
         line = self._cron(cron) if cron is not None else DAILY
-        jobs = [_without_needs(self.jobs[name])]
+        watch = _without_needs(self.jobs[name])
+        jobs = [*fetching(tuple(self.jobs.values()), {given.path for given in watch.inputs}), watch]
         if self.view.get("pipeline") is not None and name not in self.view.words("pipeline"):
             self.monitored.add(name)
         rollback = body.get("rollback")

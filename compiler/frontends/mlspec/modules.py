@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from compiler import reader
-from compiler.diagnostics import Sink, suggest
+from compiler.diagnostics import Label, Sink, suggest
 from compiler.frontends.mlspec import codes
-from compiler.frontends.mlspec.objects import status
+from compiler.frontends.mlspec.objects import check_unique, status, version_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.frontends.base import Files
+    from compiler.frontends.mlspec.reading import Document
     from compiler.frontends.mlspec.view import View
 
 BUILTIN = ("BatchStep", "PythonScriptStep")
 FOLDERS = ("modules", "pipelines/modules")
+_STATUSES = ("active", "deprecated", "archived")
+_LISTED = frozenset(("version", "id", "status", "description", "createdUtc", "name"))
 
 
 class Port:
@@ -41,6 +44,19 @@ class Version:
         self.outputs = _ports(view, "outputs")
         self.params = _params(view)
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether it is a module's bare entry: what it does stands elsewhere."""
+        return all(key in _LISTED for key, _ in self.view.entries())
+
+    def with_status_of(self, entry: Version) -> Version:
+        """Of two that say a status, what blocks or warns counts."""
+        return self.at_least(entry.status)
+
+    def at_least(self, other: str) -> Version:
+        self.status = max(self.status, other, key=lambda one: _STATUSES.index(one) if one in _STATUSES else 0)
+        return self
+
 
 class Library:
     """The modules of a repository by name, read when a step asks for one."""
@@ -51,13 +67,15 @@ class Library:
         self.sink = sink
         self._modules: dict[str, list[Version]] | None = None
         self._archived: set[str] = set()
+        self._names: dict[str, str] = {}  # of modules by id
 
     @property
     def modules(self) -> dict[str, list[Version]]:
         if self._modules is None:
             self._modules = {}
-            for path in self._paths():
-                self._read(path)
+            found = [document for path in self._paths() for document in [self._read(path)] if document is not None]
+            self._assemble([one.view for one in found if one.kind == "module"],
+                           [one.view for one in found if one.kind == "moduleVersion"])  # fmt: skip
         return self._modules
 
     def _paths(self) -> list[str]:
@@ -70,27 +88,52 @@ class Library:
                 found.update(dict.fromkeys(self.repository.glob(pattern)))
         return list(found)
 
-    def _read(self, path: str) -> None:
+    def _read(self, path: str) -> Document | None:
         from compiler.frontends.mlspec.kinds import kind_of
         from compiler.frontends.mlspec.reading import parse, read_document
 
         source = self.repository.source(path, Sink())
         view = None if source is None else parse(source, Sink())
         if view is None or kind_of(view.names(), view.text("kind")) not in ("module", "moduleVersion"):
-            return
-        document = read_document(path, self.repository, self.sink)
-        if document is None:
-            return
-        if document.kind == "moduleVersion":
-            self._add(document.view.text("module") or document.view.text("name"), [document.view])
-        elif status(document.view) == "archived":
-            self._archived.add(document.view.text("name"))
-        else:
-            self._add(document.view.text("name"), document.view.listed("versions") or [document.view])
+            return None
+        return read_document(path, self.repository, self.sink)
+
+    def _assemble(self, modules: list[View], versions: list[View]) -> None:
+        """Modules with what stands in them, and the versions that documents of their own describe."""
+        in_use = [view for view in modules if status(view) != "archived"]
+        check_unique((name for view in in_use for name in [view.get("name")] if name is not None), "modules", self.sink)
+        self._names = {view.text("id"): view.text("name") for view in modules if view.text("id")}
+        self._archived = {view.text("name") for view in modules} - {view.text("name") for view in in_use}
+        for view in in_use:
+            self._add(view.text("name"), view.listed("versions") or [view])
+        for view in versions:
+            name = view.text("module") or view.text("name")
+            name = self._names.get(name, name)
+            if name not in self._archived:
+                self._add(name, [view])
+        for view in in_use:
+            for version in self._modules[view.text("name")] if self._modules is not None else ():
+                version.at_least(status(view))
 
     def _add(self, name: str, versions: list[View]) -> None:
+        """A version that a module only lists is the one that a document of its own describes."""
         assert self._modules is not None
-        self._modules.setdefault(name, []).extend(Version(name, view) for view in versions if view.is_mapping)
+        known = self._modules.setdefault(name, [])
+        for view in versions:
+            if not view.is_mapping:
+                continue
+            version = Version(name, view)
+            same = next((one for one in known if one.version == version.version), None)
+            if same is None:
+                known.append(version)
+            elif same.is_listed or version.is_listed:
+                known[known.index(same)] = (
+                    version.with_status_of(same) if same.is_listed else same.with_status_of(version)
+                )
+            elif same.view.at.source.name != view.at.source.name:
+                labels = (Label((same.view.get("version") or same.view).at, "the other one is here"),)
+                message = f'two documents are version {version.version} of "{name}"'
+                self.sink.report(codes.DUPLICATE, message, (view.get("version") or view).at, labels=labels)
 
     def choose(self, step: View) -> Version | None:
         """The version that a step means: the one it names, else the latest that is active.
@@ -102,7 +145,7 @@ class Library:
             return None
         name, _, wanted = found.value.partition("@")
         wanted = wanted or step.text("moduleVersion")
-        versions = self.modules.get(name, [])
+        versions = self.modules.get(name) or self.modules.get(self._names.get(name, ""), [])
         if not versions:
             self._report_unknown(name, found)
             return None
@@ -116,7 +159,7 @@ class Library:
         else:
             usable = [one for one in versions if one.status != "archived"] or versions
             active = [one for one in usable if one.status == "active"]
-            chosen = max(active or usable, key=lambda one: _order(one.version))
+            chosen = max(active or usable, key=lambda one: version_key(one.version))
         self._check_status(chosen, found)
         return chosen
 
@@ -137,14 +180,6 @@ class Library:
             near = suggest(name, known)
             advice = None if near else "modules stand in documents beside the pipeline, or in a folder `modules`"
             self.sink.report(codes.UNRESOLVED, f'"{name}" is no module', found.at, suggestion=near, help=advice)
-
-
-def _order(version: str) -> tuple[tuple[int, str], ...]:
-    """Numbers by their value, other parts as text."""
-    parts = version.replace("-", ".").split(".")
-    return tuple(
-        (int(part), "") if part.isascii() and part.isdigit() and len(part) < 20 else (-1, part) for part in parts
-    )
 
 
 def _ports(view: View, key: str) -> dict[str, Port] | None:

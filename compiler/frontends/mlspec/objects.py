@@ -66,6 +66,30 @@ def status(thing: View, key: str = "status") -> str:
     return thing.text(key).lower() or "active"
 
 
+def version_key(version: str) -> tuple[object, ...]:
+    """Versions in their order: numbers by their value, and 1.0.0-rc1 before 1.0.0."""
+    release, dash, before = version.partition("+")[0].partition("-")
+    return _parts(release), not dash, _parts(before)
+
+
+def _parts(text: str) -> tuple[tuple[int, str], ...]:
+    parts = text.replace("-", ".").split(".")
+    return tuple(
+        (int(part), "") if part.isascii() and part.isdigit() and len(part) < 20 else (-1, part) for part in parts
+    )
+
+
+def check_status(document: View, what: str, sink: Sink) -> None:
+    """What is archived runs no new jobs; what is deprecated still does, with a warning."""
+    found = document.get("status")
+    if found is None:
+        return
+    if status(document) == "archived":
+        sink.report(codes.ARCHIVED, f"{what} is archived: it can't be used to run new jobs", found.at)
+    elif status(document) == "deprecated":
+        sink.report(codes.DEPRECATED, f"{what} is deprecated", found.at)
+
+
 def check_unique(names: Iterable[View], what: str, sink: Sink) -> None:
     """M02: names are unique without regard to case, among what is not archived."""
     from compiler.diagnostics import Label

@@ -20,7 +20,7 @@ from compiler.frontends.mlspec.completeness import (
 from compiler.frontends.mlspec.containers import reference
 from compiler.frontends.mlspec.merging import Model, documents_of
 from compiler.frontends.mlspec.objects import slug
-from compiler.frontends.mlspec.secrets import secret_name
+from compiler.frontends.mlspec.stores import Keys, clean
 from compiler.images import DEFAULT_PYTHON
 from compiler.ir import (
     Artifact,
@@ -36,7 +36,6 @@ from compiler.ir import (
     Ref,
     Rollout,
     Script,
-    Secret,
     SecretUse,
     Service,
     Sidecar,
@@ -95,7 +94,7 @@ class _Making:
         self.sink = sink
         self.name = slug(model.text_of("model_identifier") or model.text_of("name"))
         self.jobs: list[Job] = []
-        self.secrets: dict[str, Secret] = {}
+        self.keys = Keys(sink)
         self.services: list[Service] = []
 
     def project(self) -> Project:
@@ -123,8 +122,8 @@ class _Making:
             project = project.replace(models=(IrModel(name=self.name, train="train", origin=train.origin),))
         if self.services:
             project = project.replace(services=tuple(self.services))
-        if self.secrets:
-            project = project.replace(secrets=tuple(self.secrets.values()))
+        if self.keys.secrets:
+            project = project.replace(secrets=tuple(self.keys.secrets.values()))
         lifecycle = self.model.section("lifecycle") or self.model.section("objectives")
         if lifecycle is not None:
             from compiler.frontends.mlspec.lifecycle import with_lifecycle
@@ -156,37 +155,20 @@ class _Making:
             return [f"--url={url}"], ()
         name = found.text("data_store")
         store = self.model.named("data_stores")[name]
-        options = [f"--endpoint={store.text('connection', 'endpoint')}", f"--bucket={found.text('bucket')}"]
-        region = store.text("connection", "region")
-        options += [f"--region={region}"] if region else []
-        kind = store.text("type").lower()
-        if kind not in ("", "s3", "cos", "file"):
-            at = store.get("type") or store
-            message = f'"{kind}" is no type of store that jobs can {"read" if read else "write"}'
-            self.sink.report(codes.UNRESOLVED, message, at.at, help="it is s3, or file for a folder that is mounted")
-        if kind == "file":
-            return options, ()
-        uses = []
-        for field, variable in (("access_key_id", "AWS_ACCESS_KEY_ID"), ("secret_access_key", "AWS_SECRET_ACCESS_KEY")):
-            if store.get("connection", field) is None:
-                continue
-            secret = secret_name(name, field)
-            self.secrets.setdefault(secret, Secret(name=secret, origin=store.origin))
-            uses.append(SecretUse(secret=secret, env=variable, origin=store.origin))
-        return options, tuple(uses)
+        return self.keys.options(store, found.text("bucket"), read)
 
     def _fetch(self, name: str, found: View, to: str, paths: list[str] | None = None) -> Job:
         """A job that brings what lies in a store, or behind a URL."""
         options, secrets = self._store(found, read=True)
         wanted = paths if paths is not None else [found.text("path")] if is_in_store(found) else []
-        arguments = ["get", *options, *(f"--path={_clean(path)}" for path in wanted), f"--to={to}"]
+        arguments = ["get", *options, *(f"--path={clean(path)}" for path in wanted), f"--to={to}"]
         told: dict[str, Any] = {"secrets": secrets} if secrets else {}
         outputs = (Artifact(path=(to,), kind="directory", origin=found.origin),)
         return self._tool(name, "objects", arguments, found, outputs=outputs, **told)
 
     def _upload(self, name: str, found: View, source: str) -> Job:
         options, secrets = self._store(found, read=False)
-        arguments = ["put", *options, f"--path={_clean(found.text('path'))}", f"--from={source}"]
+        arguments = ["put", *options, f"--path={clean(found.text('path'))}", f"--from={source}"]
         told: dict[str, Any] = {"secrets": secrets} if secrets else {}
         return self._tool(name, "objects", arguments, found, inputs=(_input(source, found),), **told)
 
@@ -200,9 +182,7 @@ class _Making:
         registry = store.text("connection", "container_registry") if store is not None else ""
         told: dict[str, Any] = {}
         if store is not None and store.text("connection", "container_registry_token"):
-            secret = secret_name(name, "token")
-            self.secrets.setdefault(secret, Secret(name=secret, origin=store.origin))
-            told["credentials"] = secret
+            told["credentials"] = self.keys.secret(store, name, "token")
         at = section.get(key) or section
         return Environment(image=(reference(url, registry),), origin=at.origin, **told)
 
@@ -566,16 +546,9 @@ def _input(path: str, at: View) -> Input:
     return Input(path=(path,), origin=at.origin)
 
 
-def _clean(path: str) -> str:
-    """A path in a bucket with each slash once."""
-    while "//" in path:
-        path = path.replace("//", "/")
-    return path
-
-
 def _uri(source: View) -> str:
     if is_in_store(source):
-        return f"s3://{source.text('bucket')}/{_clean(source.text('path')).strip('/')}"
+        return f"s3://{source.text('bucket')}/{clean(source.text('path')).strip('/')}"
     return source.text("url")
 
 

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from compiler import codes as core
 from compiler import reader
 from compiler.diagnostics import Label, Sink, suggest
 from compiler.frontends.mlspec import codes, compute
 from compiler.frontends.mlspec.commands import lines_of, placeholders, variables_of
+from compiler.frontends.mlspec.ingestion import Ingestion
 from compiler.frontends.mlspec.lifecycle import scheduled_steps
-from compiler.frontends.mlspec.modules import Library, Port, Version
-from compiler.frontends.mlspec.objects import is_name, slug
+from compiler.frontends.mlspec.modules import Library, Port
+from compiler.frontends.mlspec.objects import check_status, is_name, slug
+from compiler.frontends.mlspec.steps import Path, Step, check_overwriting
 from compiler.frontends.mlspec.vertices import Vertices
-from compiler.ir import Artifact, Cache, Environment, Input, Job, Need, Parameter, Pipeline, Project, Ref, Script
+from compiler.ir import (
+    Artifact,
+    Cache,
+    Environment,
+    Input,
+    Job,
+    Need,
+    OnManual,
+    OnPush,
+    Parameter,
+    Pipeline,
+    Project,
+    Ref,
+    Script,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,58 +38,23 @@ if TYPE_CHECKING:
     from compiler.frontends.mlspec.reading import Document
     from compiler.frontends.mlspec.view import View
     from compiler.ir import Resources, Text
-    from compiler.source import Origin
 
 GPU_TIMEOUT_SECONDS = 6 * 3600  # MLSpec has no word for it, and a GPU without a limit is expensive
 TYPE_WORDS = frozenset(
     ("path", "string", "str", "int", "integer", "float", "number", "bool", "boolean", "file", "list", "dict", "map")
 )
-_COMMAND_OUTPUTS = ".headrace/outs"  # where an output stays that a later step writes over
-
-
-class Path:
-    """A path that a step reads or writes, from the root."""
-
-    __slots__ = ("kind", "origin", "path")
-
-    def __init__(self, path: str, origin: Origin, kind: Any = None) -> None:
-        self.path = path
-        self.origin = origin
-        self.kind = kind
-
-
-class Step:
-    """A step of a pipeline, or of a module in it, on its way to a job."""
-
-    def __init__(self, name: str, view: View, version: Version | None) -> None:
-        self.name = name
-        self.view = view
-        self.version = version
-        self.values: dict[str, Text] = {}
-        self.own: dict[str, View] = {}  # the parameters that the step itself gives
-        self.ports: dict[str, str] = {}  # input and output ports' paths, as the command sees them
-        self.reads: list[Path] = []
-        self.writes: list[Path] = []
-        self.before: list[str] = []  # control edges
-        self.prelude: list[str] = []
-        self.afterwards: list[str] = []
-
-    def said(self, key: str) -> View | None:
-        """A key of the step, else of its module's version."""
-        found = self.view.get(key)
-        return found if found is not None or self.version is None else self.version.view.get(key)
-
-    @property
-    def module(self) -> str:
-        return self.view.text("moduleName").partition("@")[0]
 
 
 def read_pipeline(document: Document, folder: str, repository: Files, sink: Sink) -> Project | None:
     """The project of a pipeline draft."""
     view = document.view
+    check_status(view, "this pipeline", sink)
     reading = _Reading(view, folder, repository, sink)
     steps = reading.expand_all()
-    jobs = tuple(reading.job(step) for step in steps)
+    reading.vertices.check_unused()
+    used = [vertex for vertex in reading.vertices.found.values() if vertex.used]
+    ingestion = Ingestion(used, {step.name for step in steps}, sink)
+    jobs = (*ingestion.jobs, *(ingestion.after_check(reading.job(step)) for step in steps))
     project = Project(
         name=slug(view.text("name") or "pipeline"),
         manifest=document.path,
@@ -85,15 +64,18 @@ def read_pipeline(document: Document, folder: str, repository: Files, sink: Sink
     )
     if reading.graph:
         project = project.replace(parameters=reading.graph)
-    if view.get("attest") is not None:
-        attest: Any = view.text("attest")
+    if ingestion.secrets:
+        project = project.replace(secrets=ingestion.secrets)
+    if view.get("attest") is not None or ingestion.secrets:
+        attest: Any = view.text("attest") or None
         pipeline = Pipeline(name=project.name, attest=attest, origin=view.origin)
+        if ingestion.secrets:  # a change request has none, and moves no data
+            pipeline = pipeline.replace(triggers=(OnPush(), OnManual()))
         project = project.replace(pipelines=(pipeline,))
     if view.get("lifecycle") is not None or view.get("objectives") is not None:
         from compiler.frontends.mlspec.lifecycle import with_lifecycle
 
         project = with_lifecycle(project, view, folder, repository, sink)
-    reading.vertices.check_unused()
     return project
 
 
@@ -118,6 +100,7 @@ class _Reading:
         found = self.view.get("parameters")
         if found is None:
             return
+        seen: dict[str, View] = {}
         bodies = found.entries() if found.is_mapping else [(item.text("name"), item) for item in found.each()]
         for name, body in bodies:
             if not is_name(name):
@@ -125,6 +108,12 @@ class _Reading:
                     f"{reader.shown(name)} is no name of a parameter: letters, digits, _ and -, a letter or digit first"
                 )
                 self.sink.report(core.BAD_NAME, message, body.key_span())
+                continue
+            first = seen.setdefault(name, body)
+            if first is not body:
+                message = f'two parameters of this pipeline are named "{name}"'
+                labels = (Label(first.key_span(), "the other one is here"),)
+                self.sink.report(codes.DUPLICATE, message, body.key_span(), labels=labels)
                 continue
             told: dict[str, Any] = {"default": body.value} if body.is_text else {}
             if body.is_mapping:
@@ -137,7 +126,8 @@ class _Reading:
     def expand_all(self) -> list[Step]:
         scope: dict[str, Text] = {one.name: (Ref(kind="parameters", name=one.name),) for one in self.graph}
         self._expand("", self.view, scope, {}, [])
-        self._check_overwriting()
+        self._check_names()
+        check_overwriting(self.steps, self.folder, self.sink)
         used = {piece.name for step in self.steps for value in step.values.values() for piece in value
                 if isinstance(piece, Ref) and self._uses(step, piece.name)}  # fmt: skip
         for parameter in self.graph:
@@ -145,6 +135,16 @@ class _Reading:
                 message = f'no step uses the parameter "{parameter.name}"'
                 self.sink.report(codes.LEFT_OUT, message, parameter.origin)
         return self.steps
+
+    def _check_names(self) -> None:
+        """M02 for steps: two names that differ by their case alone are one, as they are on some file systems."""
+        seen: dict[str, Step] = {}
+        for step in self.steps:
+            first = seen.setdefault(step.name.lower(), step)
+            if first is not step:
+                message = f'two steps are named "{first.name}", in whatever case'
+                labels = (Label(first.view.key_span(), "the other one is here"),)
+                self.sink.report(codes.DUPLICATE, message, step.view.key_span(), labels=labels)
 
     def _uses(self, step: Step, name: str) -> bool:
         command = step.said("cmd")
@@ -167,7 +167,7 @@ class _Reading:
             name = item.value.strip()
             if name not in known:
                 near = suggest(name, known)
-                notes = () if near else (f"there is {', '.join(known)}",)
+                notes = () if near or not known else (f"there is {', '.join(known)}",)
                 message = f'"{name}" is no step of {where}'
                 self.sink.report(codes.STEP_LIST, message, item.at, suggestion=near, notes=notes)
             elif name in seen:
@@ -406,6 +406,8 @@ class _Reading:
         name = value.value.strip()
         if name in self.vertices.found:
             vertex = self.vertices.use(name)
+            if not vertex.path and vertex.is_reported:
+                return None
             if not vertex.path:
                 message = f'no document says where the data "{name}" lie'
                 advice = "give it a path: `data: {NAME: {path: data/x.csv}}`, or a document of the data set"
@@ -424,45 +426,6 @@ class _Reading:
             if found is not None and vertex.path and (found == vertex.path or found.startswith(vertex.path + "/")):
                 self.vertices.use(vertex.name)
         return None if found is None else Path(found, value.origin)
-
-    # ------------------------------------------------------------------------------------------------- overwriting
-
-    def _check_overwriting(self) -> None:
-        """M06: of several steps that write one path, the last one leaves it.
-
-        Who reads it between them gets what the step before left: that step keeps a copy aside.
-        """
-        writers: dict[str, list[int]] = {}
-        for index, step in enumerate(self.steps):
-            for written in step.writes:
-                writers.setdefault(written.path, []).append(index)
-        for path, places in writers.items():
-            for earlier, later in pairwise(places):
-                self._report_overwriting(path, self.steps[earlier], self.steps[later])
-                self._keep_aside(path, earlier, later)
-
-    def _report_overwriting(self, path: str, first: Step, second: Step) -> None:
-        here = next(one for one in second.writes if one.path == path)
-        there = next(one for one in first.writes if one.path == path)
-        message = f'"{path}" is written by "{first.name}" and again by "{second.name}"'
-        labels = (Label(there.origin.span(), f'"{first.name}" writes it here'),)
-        advice = f'what "{second.name}" writes is kept; give each its own path'
-        self.sink.report(codes.REWRITTEN_PATH, message, here.origin, labels=labels, help=advice)
-
-    def _keep_aside(self, path: str, earlier: int, later: int) -> None:
-        """Take the path from the earlier writer's outputs, and give its readers up to the later writer a copy."""
-        writer = self.steps[earlier]
-        kept = next(one for one in writer.writes if one.path == path)
-        writer.writes.remove(kept)
-        readers = [step for step in self.steps[earlier + 1 : later + 1] if any(one.path == path for one in step.reads)]
-        if not readers:
-            return
-        aside = f"{_COMMAND_OUTPUTS}/{writer.name}/{path}"
-        writer.writes.append(Path(aside, kept.origin, kept.kind))
-        writer.afterwards += [*_copy(path, aside, self.folder)]
-        for step in readers:
-            step.reads = [Path(aside, one.origin) if one.path == path else one for one in step.reads]
-            step.prelude += [*_copy(aside, path, self.folder)]
 
     # ---------------------------------------------------------------------------------------------------------- jobs
 
@@ -568,17 +531,6 @@ def _entries(view: View | None) -> list[tuple[str, View]]:
 
 def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(other + "/") or other.startswith(one + "/")
-
-
-def _copy(source: str, place: str, folder: str) -> Iterable[str]:
-    """Lines that put a copy of a path at another place, both seen from the folder that the command runs in."""
-    from posixpath import dirname, relpath
-    from shlex import quote
-
-    here, there = relpath(source, folder or "."), relpath(place, folder or ".")
-    yield f"mkdir -p -- {quote(dirname(there) or '.')}"
-    yield f"rm -rf -- {quote(there)}"
-    yield f"cp -R -- {quote(here)} {quote(there)}"
 
 
 def _joined(pieces: Iterable[str | Ref]) -> Text:

@@ -38,9 +38,9 @@ def is_placeholder(value: str) -> bool:
     return text.startswith("<") and text.endswith(">")
 
 
-def check_placeholder(value: View, sink: Sink) -> bool:
-    """M24: whether a value is a placeholder; a literal is reported, and never quoted."""
-    if is_placeholder(value.value):
+def check_placeholder(value: View, sink: Sink, literal: bool = False) -> bool:
+    """M24: whether a value is a placeholder; a literal, or what is known to be one, is reported, and never quoted."""
+    if not literal and is_placeholder(value.value):
         return True
     message = f'"{value.key}" holds a literal, a credential is never written down'
     sink.report(codes.LITERAL_CREDENTIAL, message, value.at, help=_ADVICE)
