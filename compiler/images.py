@@ -61,18 +61,22 @@ def cuda_prelude(version: str) -> tuple[str, ...]:
 HELPER = python_image(DEFAULT_PYTHON, None)  # runs headrace's own scripts where a job brings no image
 
 # What modules are built on, by framework, version and kind of machine. The tags are those of the frameworks' makers:
-# https://hub.docker.com/r/tensorflow/tensorflow/tags and https://hub.docker.com/r/pytorch/pytorch/tags
+# https://hub.docker.com/r/tensorflow/tensorflow/tags and https://hub.docker.com/r/pytorch/pytorch/tags. No tag names the
+# Python that the image holds. Where a source does, it stands here: https://github.com/tensorflow/tensorflow/issues/82529
+# and PYTHON_VERSION of https://github.com/pytorch/pytorch/blob/v2.8.0/docker.Makefile. TensorFlow 2.1's is 3.6, which is
+# too old for anything of headrace's own to run in.
 BASES: dict[str, Base] = {
     **{f"python-{version}": Base(python_image(version, None), version) for version in PYTHONS},
     "tensorflow-2.1-gpu": Base("tensorflow/tensorflow:2.1.0-gpu-py3", gpu=True),
-    "tensorflow-2.18": Base("tensorflow/tensorflow:2.18.0"),
-    "tensorflow-2.18-gpu": Base("tensorflow/tensorflow:2.18.0-gpu", gpu=True),
+    "tensorflow-2.18": Base("tensorflow/tensorflow:2.18.0", "3.11"),
+    "tensorflow-2.18-gpu": Base("tensorflow/tensorflow:2.18.0-gpu", "3.11", gpu=True),
     "tensorflow-2.19": Base("tensorflow/tensorflow:2.19.0"),
     "tensorflow-2.19-gpu": Base("tensorflow/tensorflow:2.19.0-gpu", gpu=True),
-    "pytorch-2.5-gpu": Base("pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime", gpu=True),
-    "pytorch-2.6-gpu": Base("pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime", gpu=True),
-    "pytorch-2.8-gpu": Base("pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime", gpu=True),
+    "pytorch-2.5-gpu": Base("pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime", "3.11", gpu=True),
+    "pytorch-2.6-gpu": Base("pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime", "3.11", gpu=True),
+    "pytorch-2.8-gpu": Base("pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime", "3.11", gpu=True),
     "pytorch-2.9-gpu": Base("pytorch/pytorch:2.9.0-cuda12.8-cudnn9-runtime", gpu=True),
 }
 for _version in ("2.5", "2.6", "2.8", "2.9"):  # these images run without a GPU as well
-    BASES[f"pytorch-{_version}"] = Base(BASES[f"pytorch-{_version}-gpu"].image)
+    _gpu = BASES[f"pytorch-{_version}-gpu"]
+    BASES[f"pytorch-{_version}"] = Base(_gpu.image, _gpu.python)

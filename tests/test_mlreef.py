@@ -177,6 +177,7 @@ def test_what_a_step_gets_wrong_is_said_where_it_stands(files: Files, steps: str
         ("name: a\nmodules: {train: {kind: trainer}}\n", "wrong-value"),
         ("name: a\nmodules: {train: {environment: pytorch-2.99}}\n", "wrong-value"),
         ("name: a\nmodules: {train: {environment: {gpu: true}}}\n", "missing-key"),
+        ("name: a\nmodules: {train: {environment: {image: x, python: latest}}}\n", "wrong-value"),
         ("name: a\npublish: {version: a/b}\n", "wrong-value"),
         ("name: a\npublish: {keep: 0}\n", "out-of-range"),
         ("name: a\npublish: yes please\n", "wrong-type"),
@@ -283,6 +284,21 @@ def test_gpus_are_asked_for_by_the_base_and_the_step(files: Files) -> None:
     ]
     assert counts == [1, 0, 4]
     assert project.jobs[0].environment == ir.Environment(image=("pytorch/pytorch:2.9.0-cuda12.8-cudnn9-runtime",))
+
+
+@pytest.mark.parametrize(
+    ("base", "image", "python"),
+    [
+        ("python-3.11", None, "3.11"),
+        ("pytorch-2.8", "pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime", "3.11"),
+        ("tensorflow-2.1-gpu", "tensorflow/tensorflow:2.1.0-gpu-py3", None),
+        ("{image: registry.example.com/own:1, python: 3.13}", "registry.example.com/own:1", "3.13"),
+    ],
+)
+def test_what_a_base_is_known_to_hold(files: Files, base: str, image: str | None, python: str | None) -> None:
+    project = files.read(pipeline("train") + f"environment: {base}\n")
+    assert project is not None
+    assert project.jobs[0].environment == ir.Environment(image=image and (image,), python=python)
 
 
 # -------------------------------------------------------------------------------------------------------- publishing

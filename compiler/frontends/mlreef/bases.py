@@ -13,14 +13,28 @@ if TYPE_CHECKING:
     from compiler.images import Base
 
 TITLE = "Base environment "  # how MLReef's platform calls its own: https://gitlab.com/mlreef/mlreef
-OWN: Table = {"image": ("image", text), "gpu": ("gpu", boolean)}
+
+
+def _python(slot: Slot, context: Context) -> str | None:
+    """The version of the image's Python: what nothing but the image itself tells."""
+    from re import fullmatch
+
+    value = text(slot, context)
+    if value is None or fullmatch(r"3\.\d{1,2}(\.\d{1,3})?", value):
+        return value
+    message = f'"python" takes a version such as "3.12", not {reader.shown(value)}'
+    context.sink.report(codes.WRONG_VALUE, message, slot.span_here)
+    return None
+
+
+OWN: Table = {"image": ("image", text), "python": ("python", _python), "gpu": ("gpu", boolean)}
 
 
 def read_base(slot: Slot, context: Context) -> Base | None:
-    """A name of the table, an image of it, or `{image, gpu}`."""
+    """A name of the table, an image of it, or `{image, python, gpu}`."""
     if not isinstance(slot.value, str):
         found = section(slot, context, OWN, "an environment", ("image",))
-        return None if found is None else images.Base(found["image"], None, bool(found.get("gpu")))
+        return None if found is None else images.Base(found["image"], found.get("python"), bool(found.get("gpu")))
     value = reader.text(slot, context.sink)
     if value is None:
         return None

@@ -189,5 +189,6 @@ def _one(argument: Argument) -> str | None:
     if argument.type == "json":
         return "{}"
     if argument.type in ("string", "path"):
-        return default if isinstance(default, str) and default else "sample"
+        written = isinstance(default, (str, int, float)) and not isinstance(default, bool)
+        return str(default) if written and default != "" else "sample"
     return None

@@ -12,6 +12,7 @@ from posixpath import dirname, relpath
 
 from compiler.frontends.mlreef import codes
 from compiler.frontends.mlreef.fields import Context, boolean, choice, integer, list_of, name, section, text
+from compiler.images import DEFAULT_PYTHON, python_image
 from compiler.ir import (
     NOTHING,
     Build,
@@ -297,13 +298,11 @@ def software_of(module: Module) -> Environment:
     base = module.base
     said: dict[str, Any] = {}
     if base is None:
-        from compiler.images import DEFAULT_PYTHON
-
         said["python"] = DEFAULT_PYTHON
-    elif base.python is not None:
-        said["python"] = base.python
     else:
-        said["image"] = (base.image,)
+        said["python"] = base.python
+        if base.python is None or base.image != python_image(base.python, None):
+            said["image"] = (base.image,)
     if module.requirements is not None:
         folder, _, name = module.requirements.rpartition("/")
         if name == "uv.lock":
