@@ -238,11 +238,54 @@ def test_what_always_runs_waits_for_the_parts_end() -> None:
     assert made.template(made.task("end")["template"])["suspend"] == {"duration": "0"}
 
 
-def test_what_runs_on_failure_in_another_part_is_refused() -> None:
-    made = make(*chain(300), job("tell", "j0", run_on="failure"), *[job(f"k{n}", "j299") for n in range(100)])
-    assert [found[:6] for found in made.errors] in ([], ["HR4305"])
-    refused = make(*chain(300), job("tell", "j0", "j299", run_on="failure"))
-    assert [found[:6] for found in refused.errors] == ["HR4305"]
+def test_what_runs_on_failure_asks_other_parts_how_jobs_ended() -> None:
+    jobs = chain(300)
+    jobs[7] = jobs[7].replace(allow_failure=True)
+    made = make(*jobs, job("tell", "j0", "j7", "j299", run_on="failure"), job("after", "tell", "j0"))
+    assert made.errors == []
+    first, *_, last = [name for name in made.tasks() if "-part-" in name]
+    tell, after = made.tasks(last)["tell"], made.tasks(last)["after"]
+    assert tell["depends"] == "outcomes.Succeeded"
+    failed = "in ['Failed', 'Error']"
+    assert tell["when"] == (
+        f"{{{{= tasks.outcomes.outputs.parameters.j0 {failed} || tasks.outcomes.outputs.parameters.j299 {failed} }}}}"
+    )
+    assert after["depends"] == "tell.Succeeded && outcomes.Succeeded"
+    assert after["when"] == "{{= tasks.outcomes.outputs.parameters.j0 == 'Succeeded' }}"
+    told = made.tasks(first)["told"]
+    assert "j0.Omitted" in told["depends"]
+    assert told["arguments"]["parameters"][0]["value"].split("\n")[0] == "j0={{tasks.j0.status}}"
+    [left] = made.template("told", first)["outputs"]["artifacts"]
+    taken = made.template("outcomes", last)["inputs"]["artifacts"][0]
+    assert left["s3"] == taken["s3"] == {"key": "{{workflow.parameters.run}}/outcomes/1"}
+    assert taken["optional"] is True
+    # What is told would hide a failure from the graph's own outcome.
+    assert "end" in made.tasks(first)
+    assert ".Omitted" in made.task(last)["depends"]
+
+
+def test_legs_tell_how_they_ended_one_by_one() -> None:
+    jobs = [job("train", matrix=folds()), *chain(300), job("tell", "train", "j299", run_on="failure")]
+    made = make(*jobs)
+    last = [name for name in made.tasks() if "-part-" in name][-1]
+    when = made.tasks(last)["tell"]["when"]
+    assert all(f"['train-fold-{fold}'] in ['Failed', 'Error']" in when for fold in range(3))
+
+
+def test_what_a_job_that_may_fail_left_in_another_part_is_taken_where_it_did_not() -> None:
+    loose = job("loose", allow_failure=True, outputs=(OUT,))
+    made = make(loose, *chain(300), job("late", "loose", "j299"))
+    last = [name for name in made.tasks() if "-part-" in name][-1]
+    [ending] = made.tasks(last)["late"]["arguments"]["parameters"]
+    assert ending["value"] == "{{=tasks.outcomes.outputs.parameters.loose == 'Succeeded' ? '' : '.failed'}}"
+    assert made.tasks(last)["late"]["depends"].endswith("outcomes.Succeeded")
+
+
+def test_more_questions_than_an_object_holds_are_refused() -> None:
+    jobs = [job(f"j{number}") for number in range(6000)]
+    found = make(*jobs, job("tell", *(one.name for one in jobs), run_on="failure"))
+    assert [one[:6] for one in found.errors] == ["HR4009"]
+    assert found.errors[0].startswith('HR4009 "tell" alone takes')
 
 
 def test_a_job_that_fits_nowhere_is_an_error() -> None:

@@ -32,7 +32,6 @@ PENDING: dict[str, str] = {}
 # Codes that may stand in a case beside its own, each because the one can't be had without the other.
 COMPANIONS: dict[str, set[str]] = {
     "HR4111": {"HR4008"},
-    "HR4305": {"HR4008"},
     "HR4306": {"HR4008"},
     "HR4004": {"HR4214"},  # the runner that is asked for is nobody's but one's own
     "HR4412": {"HR4403"},  # packages are installed into images, and this one is not used
@@ -153,7 +152,6 @@ SETUPS: dict[str, Setup] = {
         + "  train: {run: 'python train.py {{ matrix.a }}', "
         + f"matrix: {{a: {list(range(300))}, max_parallel: 1}}}}\n"
     ),
-    "HR4305": _manifest(MANY + "  report: {run: ./report.sh, needs: [job-0, job-999], run_on: failure}\n" + BY_HAND),
     "HR4306": _manifest(
         MANY.replace(
             "jobs:\n", "jobs:\n  fetch: {run: ./fetch.sh, inputs: [headrace.yaml], outputs: [data], cache: true}\n"

@@ -195,11 +195,13 @@ def unsure(jobs: Iterable[Job]) -> dict[str, list[str]]:
 
 def endings(scope: Scope, job: Job) -> list[dict[str, str]]:
     """The arguments that say of such needs how they ended, as the end of their outputs' keys."""
-    here = [name for name in scope.unsure.get(job.name, ()) if scope.members is None or name in scope.members]
+    from targets.argo import outcomes
+
+    known = scope.members
+    here = [name for name in scope.unsure.get(job.name, ()) if known is None or name in known or name in scope.outcomes]
     made = []
     for name in here:
-        task = scope.names.jobs[name]
-        ended = spelling.member("tasks", task) + ".status == 'Succeeded'"
+        ended = outcomes.status(scope, name) + " == 'Succeeded'"
         made.append({"name": ending(scope, name), "value": "{{=" + ended + " ? '' : '.failed'}}"})
     return made
 

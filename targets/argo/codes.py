@@ -13,9 +13,7 @@ NO_REPOSITORY = Code(
 )
 NO_GPU_KIND = Code("HR4303", "argo-gpu-kind", ERROR, "a kind of GPU that no runner of Argo Workflows names")
 BRACES = Code("HR4304", "argo-braces", ERROR, "text with {{ stands where Argo Workflows can't be kept from reading it")
-SPLIT_OUTCOME = Code(
-    "HR4305", "argo-split-outcome", ERROR, "a job that runs after a failure lies in another part of a split pipeline"
-)
+# HR4305 was a job that runs after a failure in another part of a split pipeline; a number is never used again.
 SPLIT_CACHE = Code("HR4306", "argo-split-cache", NOTE, "a job of a split pipeline is not cached")
 STORE = Code("HR4307", "argo-store", ERROR, "a store that Argo Workflows can't use")
 RESUME = Code("HR4308", "argo-resume", ERROR, "checkpoints that can't be kept")

@@ -6,7 +6,7 @@ https://argo-workflows.readthedocs.io/en/latest/enhanced-depends-logic/
 from __future__ import annotations
 
 from compiler.yamlwriter import Block
-from targets.argo import artifacts, nodes
+from targets.argo import artifacts, nodes, outcomes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def waits(scope: Scope, job: Job, known: dict[str, Job]) -> list[str]:
     """What a job waits for, term by term. Needs in other parts of a split pipeline are not here."""
     names = scope.names.jobs
     needs = [need for need in job.needs if need.job in known]
+    if job.run_on == "failure" and any(need.job in scope.outcomes for need in job.needs):
+        return [any_of(names[need.job], *ENDED) for need in needs]  # `when` decides
     if job.run_on == "always":
         return [any_of(names[need.job], *ENDED) for need in needs]
     if job.run_on == "failure":
@@ -65,8 +67,13 @@ def tasks(scope: Scope, job: Job, known: dict[str, Job], place: str) -> list[Blo
     when, decided = scope.when(job.condition, name)
     if decided:
         terms.append(f"{scope.names.add('decide')}.Succeeded")
-    if job.run_on == "failure" and all(known[need.job].allow_failure for need in job.needs if need.job in known):
+    asked = outcomes.test(scope, job, known)
+    if asked is not None:
+        when = _both(asked, when)
+    elif job.run_on == "failure" and all(known[need.job].allow_failure for need in job.needs if need.job in known):
         when = "false"  # nothing before it can fail
+    if any(need.job in scope.outcomes for need in job.needs):
+        terms.append(f"{scope.names.add('outcomes')}.Succeeded")
     made: list[Block] = []
     first: dict[str, Any] = {"depends": all_of(terms)} if terms else {}
     if when is not None:
@@ -94,6 +101,15 @@ def tasks(scope: Scope, job: Job, known: dict[str, Job], place: str) -> list[Blo
         own["withItems"] = artifacts.leg_items(job)[0]
     made.append(Block(own, comment=place))
     return made
+
+
+def _both(test: str, when: str | None) -> str:
+    """A task's `when` with a further test."""
+    if when is None:
+        return "{{= " + test + " }}"
+    own = when.removeprefix("{{= ").removesuffix(" }}")
+    first, second = (f"({one})" if " || " in one else one for one in (test, own))
+    return "{{= " + first + " && " + second + " }}"
 
 
 def approval_name(scope: Scope, job: Job) -> str:

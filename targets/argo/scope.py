@@ -132,6 +132,7 @@ class Scope:
         self.unsure: dict[str, list[str]] = {}  # jobs, and those of their needs that may have failed when they begin
         self.turns: dict[str, str] = {}  # legs that are jobs of their own, and whose mutex of the run they wait for
         self.decisions: dict[str, Any] = {}
+        self.outcomes: dict[str, Job] = {}  # in a part: jobs of other parts of which it must know how they ended
         self.nodes: dict[str, Node] = {}  # of jobs on several machines, by the tasks' names
         self.notes: dict[str, None] = {}
 

@@ -21,7 +21,7 @@ from compiler.ir import (
 from compiler.matrix import legs
 from targets import legs as expansion
 from targets import partition, runtime
-from targets.argo import artifacts, children, codes, helpers, jobs, nodes, order, pods, spelling
+from targets.argo import artifacts, children, codes, helpers, jobs, nodes, order, outcomes, pods, spelling
 from targets.argo.images import Images
 from targets.argo.options import LIMITS
 from targets.argo.scope import FACTS, TRIGGERED, Names, Scope, uses_of
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from targets.argo.options import Options
 
 FIXED = 8  # tasks and templates that a workflow has beside those of its jobs
+ASKED_BYTES = 200  # for a question how a job of another part ended: its name in tests, scripts and parameters
+LATE = "what runs on failure, or always, comes in parts that start however those before them ended"
 KEPT_SECONDS = 7 * 24 * 3600
 
 
@@ -55,15 +57,45 @@ def make(
     project: Project, pipeline: Pipeline, settings: Settings, options: Options, images: Images, sink: Sink
 ) -> Made:
     pipeline, wide = nodes.spread(_with_path_filters(pipeline), sink)
-    uses = uses_of(pipeline, project)
     forced = {job.name for job in pipeline.jobs if _must_expand(job)}
     open_ended = {need for needs in artifacts.unsure(pipeline.jobs).values() for need in needs}
     forced.update(job.name for job in pipeline.jobs if job.name in open_ended and artifacts.is_loop(job))
+    made, expanded, members = _laid_out(project, pipeline, settings, options, images, sink, forced)
+    made.scope.nodes = wide
+    if len(expanded) <= LIMITS["tasks"]:
+        _whole(made, expanded)
+        if _fits(made.workflow, expanded):
+            _say_renamed(made.scope, pipeline)
+            _collect(made, members)
+            return made
+        made.templates = {}
+    told = _told_across(pipeline) - forced
+    if told:
+        made, expanded, members = _laid_out(project, pipeline, settings, options, images, sink, forced | told)
+    scope = made.scope
+    _say_renamed(scope, pipeline)
+    if wide:
+        message = f'"{next(iter(wide))}" runs on several machines, which can\'t be in a pipeline that is split'
+        sink.report(core.LIMIT, message, scope.by_name[next(iter(wide))].origin)
+    _split(made, expanded)
+    _collect(made, members)
+    return made
+
+
+def _laid_out(
+    project: Project,
+    pipeline: Pipeline,
+    settings: Settings,
+    options: Options,
+    images: Images,
+    sink: Sink,
+    forced: set[str],
+) -> tuple[Made, tuple[Job, ...], dict[str, tuple[str, ...]]]:
+    """What a pipeline is made in, its jobs with the legs of some as jobs, and those by the job that they are of."""
     expanded, members = expansion.expand(pipeline.jobs, frozenset(forced))
     expanded = _with_ruled_out(expanded)
     named = Names(project, pipeline, expanded)
-    scope = Scope(project, pipeline, settings, options, images, named, uses, sink)
-    scope.nodes = wide
+    scope = Scope(project, pipeline, settings, options, images, named, uses_of(pipeline, project), sink)
     turns = expansion.turns(pipeline.jobs, members)
     scope.turns = {
         part: f"{spelling.short(name, 40)}-{turns[part]}"
@@ -71,22 +103,17 @@ def make(
         for part in parts
         if part in turns
     }
-    _say_renamed(scope, pipeline)
     scope.shared = jobs.support_uses(list(expanded))
     scope.unsure = artifacts.unsure(expanded)
-    made = Made(scope)
-    if len(expanded) <= LIMITS["tasks"]:
-        _whole(made, expanded)
-        if _fits(made.workflow, expanded):
-            _collect(made, members)
-            return made
-        made.templates = {}
-    if wide:
-        message = f'"{next(iter(wide))}" runs on several machines, which can\'t be in a pipeline that is split'
-        sink.report(core.LIMIT, message, scope.by_name[next(iter(wide))].origin)
-    _split(made, expanded)
-    _collect(made, members)
-    return made
+    return Made(scope), expanded, members
+
+
+def _told_across(pipeline: Pipeline) -> set[str]:
+    """The looping jobs that may have to tell another part how they ended: a task with items has no state to tell."""
+    known = {job.name: job for job in pipeline.jobs}
+    return {
+        need.job for name in outcomes.late(known) for need in known[name].needs if artifacts.is_loop(known[need.job])
+    }
 
 
 def _must_expand(job: Job) -> bool:
@@ -155,7 +182,7 @@ def _whole(made: Made, all_jobs: tuple[Job, ...]) -> None:
 
 
 def _graph(
-    made: Made, scope: Scope, members: tuple[Job, ...], known: dict[str, Job]
+    made: Made, scope: Scope, members: tuple[Job, ...], known: dict[str, Job], is_told: bool = False
 ) -> tuple[list[Block], list[dict[str, Any]]]:
     """The tasks and templates of some jobs. Needs that are not among them are somebody else's affair."""
     from compiler.yamlwriter import Block
@@ -179,7 +206,7 @@ def _graph(
         templates.append(helpers.decide(scope))
     if any(job.approval is not None for job in members):
         templates.append(helpers.approval(scope.names.add("approve")))
-    if order.needs_end(members):
+    if is_told or order.needs_end(members):
         tasks.append(order.end(scope, members))
         templates.append(helpers.end(scope.names.add("end")))
     return tasks, templates
@@ -387,18 +414,29 @@ def _split(made: Made, all_jobs: tuple[Job, ...]) -> None:
     weight = _weights(made, all_jobs, known)
     if weight is None:
         return
-    groups = partition.split(graph.order(needs), needs, weight, Weight.unit)
-    groups = _with_late_parts(groups, needs, known)
+    late_jobs = outcomes.late(known)
+    ordered = graph.order(needs)
+    groups = partition.split(
+        [*(name for name in ordered if name not in late_jobs), *late_jobs], needs, weight, Weight.unit, late_jobs
+    )
     part_of = {name: number for number, group in enumerate(groups) for name in group}
-    late = {number for number, group in enumerate(groups) if len(group) == 1 and known[group[0]].run_on == "always"}
-    _check_outcomes(scope, part_of, known, late)
+    late = {part_of[name] for name in late_jobs}
     held = _held(all_jobs, part_of)
     _say_uncached(scope, all_jobs, held)
-    inherited = _inherited(graph.order(needs), known)
+    inherited = _inherited(ordered, known)
+    asked = []
+    told: dict[int, dict[str, None]] = {}
+    for number, group in enumerate(groups):
+        asked.append(outcomes.asked([known[name] for name in group], known, number in late, scope.unsure))
+        for name in asked[-1]:
+            told.setdefault(part_of[name], {})[name] = None
     parts = []
     for number, group in enumerate(groups):
         members = tuple(_with_conditions(known[name], part_of, inherited) for name in group)
-        parts.append(_part(made, scope.names.of_workflow(f"part-{number + 1}"), members, known, held))
+        inner = _part_scope(scope, held)
+        inner.outcomes = asked[number]
+        sources = sorted({part_of[name] for name in asked[number]})
+        parts.append(_part(made, inner, number, members, known, list(told.get(number, ())), sources))
     between = partition.parts_needed(groups, needs)
     _start(made, parts, between, late)
     scope.sink.report(
@@ -406,6 +444,7 @@ def _split(made: Made, all_jobs: tuple[Job, ...]) -> None:
         f'"{scope.pipeline.name}" is too large for one object: it becomes {len(groups)} workflows and one that starts '
         "them; a part starts when the parts that it needs ended well",
         scope.pipeline.origin,
+        notes=(LATE,) if late else (),
     )
 
 
@@ -422,34 +461,20 @@ def _weights(made: Made, all_jobs: tuple[Job, ...], known: dict[str, Job]) -> di
     trial = Made(inner)
     measure = Weight(40_000 + sum(len(runtime.compact(name)) for name in runtime.NAMES))
     weight: dict[str, int] = {}
+    late_jobs = outcomes.late(known)
     for job in all_jobs:
         tasks, templates = _graph(trial, inner, (job,), known)
         inner.decisions = {}
         if _is_plain(job, known) and not order.is_wrapped(job) and job.approval is None and not order.needs_end((job,)):
             made.weighed[job.name] = templates[:1]
         size = _size([tasks, templates], (job,))
+        if job.name in late_jobs:
+            size += ASKED_BYTES * len(job.needs)
         weight[job.name] = measure.of(size, max(len(tasks), len(templates)))
         if weight[job.name] > Weight.unit:
             message = f'"{job.name}" alone takes {size} bytes, an object of Argo Workflows has {measure.bytes} for it'
             scope.sink.report(core.LIMIT, message, job.origin)
     return None if max(weight.values()) > Weight.unit else weight
-
-
-def _with_late_parts(groups: list[list[str]], needs: dict[str, list[str]], known: dict[str, Job]) -> list[list[str]]:
-    """Jobs that always run and that nobody needs get parts of their own, which wait for the others' end alone."""
-    part_of = {name: number for number, group in enumerate(groups) for name in group}
-    needed = {need for held in needs.values() for need in held}
-    late = [
-        job.name
-        for job in known.values()
-        if job.run_on == "always"
-        and job.name not in needed
-        and any(part_of[need.job] != part_of[job.name] for need in job.needs)
-    ]
-    if not late:
-        return groups
-    kept = [[name for name in group if name not in late] for group in groups]
-    return [*(group for group in kept if group), *([name] for name in late)]
 
 
 def _held(all_jobs: tuple[Job, ...], part_of: dict[str, int]) -> frozenset[str]:
@@ -486,17 +511,33 @@ def _part_scope(scope: Scope, held: frozenset[str]) -> Scope:
 
 
 def _part(
-    made: Made, name: str, members: tuple[Job, ...], known: dict[str, Job], held: frozenset[str]
+    made: Made,
+    inner: Scope,
+    number: int,
+    members: tuple[Job, ...],
+    known: dict[str, Job],
+    told: list[str],
+    sources: list[int],
 ) -> dict[str, Any]:
+    """One part. It tells others how the jobs `told` ended, and asks that of the parts `sources`."""
     from compiler.yamlwriter import Block
 
-    inner = _part_scope(made.scope, held)
     inner.shared = jobs.support_uses(list(members))
     inner.members = frozenset(job.name for job in members)
-    tasks, templates = _graph(made, inner, members, known)
+    tasks, templates = _graph(made, inner, members, known, bool(told))
+    if sources:
+        name = inner.names.add("outcomes")
+        tasks.insert(0, Block({"name": name, "template": name}))
+        templates.append(outcomes.asking(inner, sources))
+    if told:
+        ended = order.all_of([order.any_of(inner.names.jobs[one], *order.ENDED) for one in told])
+        task, template = outcomes.telling(inner, told, number, ended)
+        tasks.append(Block(task))
+        templates.append(template)
     if inner.decisions:
         decide = inner.names.add("decide")
         tasks.insert(0, Block({"name": decide, "template": decide}))
+    name = made.scope.names.of_workflow(f"part-{number + 1}")
     return _workflow(inner, name, tasks, templates, part=True)
 
 
@@ -603,20 +644,6 @@ def _with_conditions(job: Job, part_of: dict[str, int], inherited: dict[str, dic
     if not inherited[job.name] or all(part_of[need.job] == part_of[job.name] for need in job.needs):
         return job
     return job.replace(condition=conjoin(job.condition, *inherited[job.name]))
-
-
-def _check_outcomes(scope: Scope, part_of: dict[str, int], known: dict[str, Job], late: set[int]) -> None:
-    """A part's end says whether it failed, and not which of its jobs did."""
-    for job in known.values():
-        if job.run_on not in ("failure", "always"):
-            continue
-        if part_of[job.name] in late:
-            continue
-        for need in job.needs:
-            if part_of[need.job] != part_of[job.name]:
-                message = f'"{job.name}" runs after "{need.job}" failed, which lies in another part of the pipeline'
-                advice = "split the pipeline by hand, with a call"
-                scope.sink.report(codes.SPLIT_OUTCOME, message, job.origin, help=advice)
 
 
 def _say_uncached(scope: Scope, all_jobs: tuple[Job, ...], held: frozenset[str]) -> None:

@@ -89,7 +89,7 @@ class Split:
                 return None
             parts = self._filled(groups, jobs, whole)
             if all(size(part.body.data({})) <= limit for part in parts):
-                self._report(len(parts))
+                self._report(parts)
                 return parts
         self.notes.sink.report(
             core.LIMIT,
@@ -129,14 +129,16 @@ class Split:
                     self._answer(unit, verb, part)
         return parts
 
-    def _report(self, count: int) -> None:
+    def _report(self, parts: list[Part]) -> None:
         notes = [
             "a part starts when the parts that it needs have ended, with all their jobs",
             "outputs reach another part through the project's package registry, under headrace-relay: clean it up there",
         ]
+        if any(part.is_late for part in parts):
+            notes.append("what runs on failure, or always, comes in parts that start however those before them ended")
         self.notes.sink.report(
             core.SPLIT,
-            f'"{self.pipeline.name}" is larger than GitLab takes in one file: it becomes {count} child pipelines',
+            f'"{self.pipeline.name}" is larger than GitLab takes in one file: it becomes {len(parts)} child pipelines',
             self.pipeline.origin,
             notes=tuple(notes),
         )

@@ -62,9 +62,8 @@ def execute(checkout: Checkout, run_: Run) -> Seen:
     folder = checkout.home / f"run-{len(list(checkout.home.glob('run-*')))}"
     folder.mkdir()
     templates = [one for file in files for one in documents[file] if one["kind"] == "WorkflowTemplate"]
-    name = run_.pipeline or next(one["metadata"]["name"] for one in templates)
-    if not run_.pipeline and len(templates) > 1:
-        name = "main"
+    names = [one["metadata"]["name"] for one in templates]
+    name = run_.pipeline or ("main" if "main" in names else min(names, key=len))  # parts are called after the whole
     (template,) = (one for one in templates if one["metadata"]["name"] == name)
     specification = {
         "templates": [str(file) for file in files],
