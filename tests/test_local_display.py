@@ -11,6 +11,7 @@ import pytest
 
 from compiler.commands import run
 from targets.local import history
+from targets.local.process import Stop
 
 
 class Screen(io.StringIO):
@@ -41,4 +42,5 @@ def test_a_live_view_is_for_people(
     given: dict[str, Any] = {"no_logs": False, "color": "auto", "explain": None, **options}
     plan: Any = Namespace(pipeline=Namespace(name="p"))
     nothing: Any = None
-    assert type(run._display(Namespace(**given), nothing, plan, nothing)).__name__ == shown
+    stop: Any = Stop()
+    assert type(run._display(Namespace(**given), nothing, plan, stop)).__name__ == shown

@@ -107,7 +107,7 @@ def test_the_next_run_sweeps_up_what_a_killed_one_left(tmp_path: Path) -> None:
     assert not list(place.cache.glob("repositories/*/runs/*/work/*/*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_ends_its_jobs_and_says_so(tmp_path: Path, number: int) -> None:
     place = Place(tmp_path, "version: 1\nname: demo\njobs: {a: {run: 'sleep 300'}, b: {run: 'true', needs: [a]}}\n")
     process = subprocess.Popen(

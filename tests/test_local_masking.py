@@ -104,3 +104,32 @@ def test_a_log_holds_what_was_written_and_shows_lines(tmp_path: Path) -> None:
     assert lines == ["one", "two ***", "la", "headrace: a word about ***"]
     assert tail(str(tmp_path / "jobs" / "a" / "log"), 2) == ["la", "headrace: a word about ***"]
     assert tail(str(tmp_path / "none"), 2) == []
+
+
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126, blacklist_characters="*"), min_size=12, max_size=90),
+    st.binary(max_size=70),
+    st.sampled_from([10, 60, 64, 76]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.lists(st.integers(0, 300)),
+)
+def test_a_secret_that_is_broken_into_lines_is_masked(
+    secret: str, before: bytes, width: int, end: str, cuts: list[int]
+) -> None:
+    """As `base64`, `xxd -p` and `fold` write it. What is left are the edges that share their bits with what is beside them."""
+    alone = base64.b64encode(secret.encode()).decode()
+    within = base64.b64encode(before + secret.encode()).decode()
+    for text in (alone, within, secret.encode().hex(), secret.encode().hex().upper(), secret):
+        lines = (end.join(text[at : at + width] for at in range(0, len(text), width)) + end).encode()
+        whole = masked([secret], lines, [])
+        assert masked([secret], lines, cuts) == whole
+        left = whole.replace(MASK, b"").replace(b"\r", b"").replace(b"\n", b"")
+        kept = len(base64.b64encode(before)) if text is within else 0
+        assert len(left) <= kept + 6, (lines, whole)
+
+
+def test_a_line_that_only_ends_like_a_secret_is_shown_at_once() -> None:
+    masker = Masker(["geheimnis"])
+    assert masker.feed(b"training\n") == b"training\n"
+    assert masker.feed(b"geh\n") == b""  # it may go on in the next line
+    assert masker.feed(b"abc\n") == b"geh\nabc\n"

@@ -246,7 +246,7 @@ def _display(arguments: Namespace, state: State, plan: Plan, stop: Stop) -> Disp
         and arguments.color != "never"
     )
     if not live or arguments.explain:
-        return Plain(sys.stdout, arguments.no_logs, prompt(stop))
+        return Plain(sys.stdout, arguments.no_logs, prompt(stop), stop.set)
     from rich.console import Console
 
     from targets.local.history import last_seconds
@@ -264,15 +264,25 @@ def _explain(ready: Run, name: str) -> int:
 
 
 def _go(ready: Run, arguments: Namespace, sink: Sink, stop: Stop) -> int:
+    import gc
+
     from targets.local.interruption import stopping
     from targets.local.outcome import SUCCEEDED
+    from targets.local.process import adopting
     from targets.local.summary import lines
-
-    _headline(ready)
-    with stopping(stop):
-        ended = ready.go()
     from targets.local.tracking import track
 
+    gc.enable()  # a run may take days
+    try:
+        _headline(ready)
+    except OSError:
+        ready.abandon()
+        raise
+    try:
+        with stopping(stop), adopting():
+            ended = ready.go()
+    except OSError as error:
+        return _unwritten(ready, error, arguments)
     track(ready.session.state, ready.record, ready.session.sink)
     command = _command(arguments)
     print("\n".join(lines(ready.plan, ready.outcomes, ready.seconds, command, ready.session.folder)))
@@ -282,6 +292,19 @@ def _go(ready: Run, arguments: Namespace, sink: Sink, stop: Stop) -> int:
     if stop.asked:
         return INTERRUPTED
     return 0 if ended == SUCCEEDED and not (arguments.strict and sink.count("warning")) else 1
+
+
+def _unwritten(ready: Run, error: OSError, arguments: Namespace) -> int:
+    """A run that ended because its records can't be kept."""
+    from compiler import codes
+
+    sink = Sink()
+    reason = (error.strerror or str(error)).lower()
+    message = f"{error.filename or ready.session.folder} can't be written: {reason}"
+    advice = "what had finished is kept; `headrace runs clean` makes room, --cache names another folder"
+    sink.report(codes.UNWRITABLE, message, help=advice)
+    show(sink.diagnostics, arguments)
+    return 1
 
 
 def _headline(ready: Run) -> None:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 from targets.local.outcome import CANCELLED, FAILED, SKIPPED, Outcome
@@ -42,10 +43,17 @@ def told(outcome: Outcome) -> str:
 
 
 class Plain:
-    """Lines. `quiet` leaves out the jobs' own."""
+    """Lines. `quiet` leaves out the jobs' own; `gone` is called where nobody reads them any more."""
 
-    def __init__(self, stream: TextIO, quiet: bool = False, ask: Callable[[str], str] | None = None) -> None:
-        self._stream, self._quiet, self._ask = stream, quiet, ask
+    def __init__(
+        self,
+        stream: TextIO,
+        quiet: bool = False,
+        ask: Callable[[str], str] | None = None,
+        gone: Callable[[], None] | None = None,
+    ) -> None:
+        self._stream, self._quiet, self._ask, self._gone = stream, quiet, ask, gone
+        self._is_gone = False
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._width = 0
@@ -75,15 +83,23 @@ class Plain:
         return self._ask(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
     def close(self) -> None:
-        self._stream.flush()
+        with suppress(OSError):
+            self._stream.flush()
 
     def _row(self, one: Instance, text: str) -> str:
         return f"{elapsed(time.monotonic() - self._began):>8}  {one.id:<{self._width}}   {text}"
 
     def _put(self, line: str) -> None:
         with self._lock:
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            if self._is_gone:
+                return
+            try:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+            except OSError:
+                self._is_gone = True
+                if self._gone is not None:
+                    self._gone()
 
 
 def prompt(stop: Stop) -> Callable[[str], str] | None:

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 
 from compiler import graph
@@ -52,8 +53,22 @@ class Engine:
         self._done: queue.Queue[tuple[Instance, Outcome]] = queue.Queue()
 
     def run(self) -> dict[str, Outcome]:
-        """Run to the end; the outcome of every instance."""
+        """Run to the end; the outcome of every instance.
+
+        Where what is to be kept of it can't be written any more, all that runs is ended, and OSError is raised.
+        """
         self.session.display.begin(self.plan, self.jobs)
+        try:
+            self._run()
+        except BaseException:
+            self.session.stop.set()
+            while self._running:
+                one, _ = self._done.get()
+                self._give_back(one)
+            raise
+        return self.outcomes
+
+    def _run(self) -> None:
         while len(self.outcomes) < len(self.plan.instances):
             self._settle()
             self._start()
@@ -63,12 +78,14 @@ class Engine:
                 one, outcome = self._done.get(timeout=_TICK)
             except queue.Empty:
                 continue
-            share, held = self._running.pop(one.id)
-            self.session.machine.give_back(share)
-            if held is not None:
-                held.release()
+            self._give_back(one)
             self._end(one, outcome)
-        return self.outcomes
+
+    def _give_back(self, one: Instance) -> None:
+        share, held = self._running.pop(one.id)
+        self.session.machine.give_back(share)
+        if held is not None:
+            held.release()
 
     # ------------------------------------------------------------------------------------------------- without running
 
@@ -222,7 +239,7 @@ class Engine:
             outcome = Outcome(
                 FAILED, f"a fault of headrace itself: {type(error).__name__}: {error}", log=self.session.log(work.one)
             )
-            with open(self.session.log(work.one), "a", encoding="utf-8") as stream:
+            with suppress(OSError), open(self.session.log(work.one), "a", encoding="utf-8") as stream:
                 stream.write(traceback.format_exc())
         self._done.put((work.one, outcome))
 

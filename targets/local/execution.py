@@ -17,7 +17,7 @@ from targets.local import codes, containers, history, machine, preflight, snapsh
 from targets.local.engine import Engine
 from targets.local.environments import Environments
 from targets.local.history import History
-from targets.local.outcome import Outcome
+from targets.local.outcome import CANCELLED, Outcome
 from targets.local.plan import Plan, SelectionError, expand, select
 from targets.local.process import Stop
 from targets.local.results import Results
@@ -82,24 +82,24 @@ class Run:
     before: list[Diagnostic] = field(default_factory=list)  # findings that were there before it ran
 
     def go(self) -> str:
-        """Run it; how it ended."""
+        """Run it; how it ended. Raises OSError where its records can't be written."""
         from targets.local import attestation
 
-        began = time.monotonic()
-        self.history.begin()
-        made_from = attestation.materials(self.session, self.plan)
-        self.history.plan(self.plan.instances)
+        began, status = time.monotonic(), CANCELLED
         try:
+            self.history.begin()
+            made_from = attestation.materials(self.session, self.plan)
+            self.history.plan(self.plan.instances)
             self.outcomes = self.engine.run()
+            status = status_of(self.outcomes, self.session.stop.asked)
         finally:
             self.session.display.close()
             self.seconds = time.monotonic() - began
-            status = status_of(self.engine.outcomes, self.session.stop.asked)
             self.close()
             self.record = self.history.end(status)
-            whole = history.find(self.session.state, self.session.run_id)
-            if whole is not None:
-                attestation.write(self.session.state, self.record, made_from, whole["children"])
+        whole = history.find(self.session.state, self.session.run_id)
+        if whole is not None:
+            attestation.write(self.session.state, self.record, made_from, whole["children"])
         return status
 
     def close(self) -> None:
@@ -211,6 +211,8 @@ def _snapshot(root: str, state: State, run_id: str, options: Options, sink: Sink
                 message = f"the run sees the commit, not what differs from it: {names}"
                 sink.report(codes.UNCOMMITTED, message, help="--dirty runs the work tree as it is")
         return snapshot.take(root, folder, options.revision, options.dirty)
+    except snapshot.CopyError as error:
+        sink.report(codes.NO_COMMIT, f"the files can't be laid out in {folder}: {error}")
     except SnapshotError as error:
         advice = "--dirty runs the work tree as it is" if options.revision is None and not options.dirty else None
         sink.report(codes.NO_COMMIT, str(error), help=advice)

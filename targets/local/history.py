@@ -43,6 +43,7 @@ class History:
         self.folder = state.run(run_id)
         self.started = time.time()
         self.children: list[str] = []
+        self._held: locks.Held | None = None
 
     def begin(self) -> None:
         """Write that the run runs; while this process lives, others see that it does."""
@@ -93,13 +94,16 @@ class History:
         write_json(os.path.join(self.folder, "jobs", slug(one.id), RECORD), data)
 
     def end(self, status: str) -> dict[str, Any]:
-        """Write how the run ended; its record."""
+        """Write how the run ended; its record. One that can't be written is that of a run that was interrupted."""
         data = self._record(status, time.time())
-        write_json(os.path.join(self.folder, RECORD), data)
-        active = os.path.join(self.folder, ACTIVE)
-        if os.path.exists(active):
-            os.unlink(active)
-        self._held.release()
+        try:
+            write_json(os.path.join(self.folder, RECORD), data)
+            active = os.path.join(self.folder, ACTIVE)
+            if os.path.exists(active):
+                os.unlink(active)
+        finally:
+            if self._held is not None:
+                self._held.release()
         work = os.path.join(self.folder, "work")
         if os.path.isdir(work) and not os.listdir(work):
             os.rmdir(work)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from compiler import graph
@@ -51,7 +52,12 @@ class Terminal:
         self._live.start()
 
     def note(self, text: str) -> None:
-        self._console.print(Text(f"note: {text}", style="cyan"))
+        self._print(Text(f"note: {text}", style="cyan"))
+
+    def _print(self, text: Text) -> None:
+        """A terminal that was closed says so by a signal too, which ends the run."""
+        with suppress(OSError, SystemExit):
+            self._console.print(text)
 
     def started(self, one: Instance, detail: str) -> None:
         with self._lock:
@@ -75,7 +81,7 @@ class Terminal:
         line = Text(f"{mark:>7}  ", style=style)
         line.append(one.id, style="bold" if style != "dim" else "dim")
         line.append("  " + told(outcome).removeprefix("ok, "), style="dim" if mark != "failed" else style)
-        self._console.print(line)
+        self._print(line)
 
     def ask(self, one: Instance, question: str) -> bool | None:
         del one
@@ -88,7 +94,8 @@ class Terminal:
             self._live.start()
 
     def close(self) -> None:
-        self._live.stop()
+        with suppress(OSError, SystemExit):
+            self._live.stop()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         del console
@@ -103,11 +110,16 @@ class Terminal:
             head.append(f"   longest way left: {rest}", style="dim")
         head.truncate(options.max_width, overflow="ellipsis")
         yield head
-        table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, justify="right")
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        for name, detail, seconds, last in running[: max(1, (options.max_height or 20) - 3)]:
-            shown = f"{name} ({detail})" if detail else name
-            table.add_row(Text(f"  {shown}", style="cyan"), elapsed(seconds), Text(last, style="dim"))
-        yield table
+        rows = running[: max(1, (options.max_height or 20) - 3)]
+        times = [elapsed(seconds) for _, _, seconds, _ in rows]
+        names = [f"  {name} ({detail})" if detail else f"  {name}" for name, detail, _, _ in rows]
+        # On a narrow terminal the name gives way to how long the job runs, and its last line to both.
+        time_width = max(map(len, times), default=0)
+        name_width = min(max(map(cell_len, names), default=0), max(12, options.max_width - time_width - 3))
+        for name, took, (_, _, _, last) in zip(names, times, rows, strict=True):
+            row = Text(name, style="cyan")
+            row.truncate(name_width, overflow="ellipsis", pad=True)
+            row.append(f" {took:>{time_width}} ")
+            row.append(last, style="dim")
+            row.truncate(options.max_width, overflow="ellipsis")
+            yield row

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from targets.local.masking import Masker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from io import FileIO
 
 _LONGEST_LINE = 16384  # bytes without a line break that are shown as one line
 
 
 class Log:
-    """Takes bytes as a job writes them."""
+    """Takes bytes as a job writes them. Where the file takes no more, lines are shown all the same and it says so once."""
 
     def __init__(self, path: str, masker: Masker, show: Callable[[str], None]) -> None:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        self._stream = open(path, "ab", buffering=0)  # noqa: SIM115  closed by `close`: it lives as long as the job
         self._masker, self._show = masker, show
         self._line = b""
+        self._stream: FileIO | None = None
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self._stream = open(path, "ab", buffering=0)  # noqa: SIM115  closed by `close`: it lives as long as the job
+        except OSError as error:
+            self._lose(error)
 
     def write(self, data: bytes) -> None:
         self._put(self._masker.feed(data))
@@ -32,7 +41,7 @@ class Log:
     def _put(self, data: bytes) -> None:
         if not data:
             return
-        self._stream.write(data)
+        self._keep(data)
         *lines, self._line = (self._line + data).split(b"\n")
         if len(self._line) > _LONGEST_LINE:
             lines.append(self._line)
@@ -40,12 +49,30 @@ class Log:
         for line in lines:
             self._show(shown(line))
 
+    def _keep(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left and self._stream is not None:
+            try:
+                left = left[self._stream.write(left) or 0 :]
+            except OSError as error:
+                self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        self._release()
+        self._show(f"headrace: the log is not kept from here on: {(error.strerror or str(error)).lower()}")
+
+    def _release(self) -> None:
+        if self._stream is not None:
+            with suppress(OSError):
+                self._stream.close()
+            self._stream = None
+
     def close(self) -> None:
         self._put(self._masker.finish())
         if self._line:
             self._show(shown(self._line))
             self._line = b""
-        self._stream.close()
+        self._release()
 
 
 def shown(line: bytes) -> str:

@@ -1,14 +1,19 @@
-"""Secrets in a log become `***`, also where a write ends in the middle of one, and in the forms that tools print them."""
+"""Secrets in a log become `***`: where a write ends in the middle of one, where a line does, and as tools print them."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 MASK = b"***"
 SHORTEST_LINE = 4  # of a secret of several lines: shorter lines would hide half of the log
+# What `base64`, `xxd -p` and `fold` break into lines. Before the break at least so much must stand: what merely ends a line
+# with a secret's first character is not held back until there is more, so each form counts without that character too.
+SHORTEST_BROKEN = 6
+BEFORE_BREAK = 2
+_BREAKS = b"\r\n"
 
 
 def forms(secret: str) -> set[bytes]:
@@ -28,7 +33,10 @@ def forms(secret: str) -> set[bytes]:
         found |= _base64(data)
     if whole.strip():
         found |= _base64(secret.encode("utf-8", "surrogateescape"))
-        found.add(secret.encode("utf-8", "surrogateescape").hex().encode()) if len(whole) > 3 else None
+        if len(whole) > 3:
+            text = whole.encode("utf-8", "surrogateescape").hex()
+            found |= {text.encode(), text.upper().encode()}
+    found |= {form[1:] for form in found if len(form) > SHORTEST_BROKEN + 1}
     return {form for form in found if form.strip()}
 
 
@@ -57,6 +65,9 @@ class Masker:
         self._forms = sorted(
             {form for secret in secrets for form in forms(secret)}, key=lambda form: (-len(form), form)
         )
+        joined = {form.translate(None, _BREAKS) for form in self._forms}
+        self._joined = sorted(form for form in joined if len(form) >= SHORTEST_BROKEN)
+        self._firsts = frozenset(form[0] for form in (*self._forms, *self._joined))
         self._longest = max(map(len, self._forms), default=0)
         self._held = b""
 
@@ -86,21 +97,27 @@ class Masker:
 
     def _safe_end(self, data: bytes) -> int:
         """Where the first secret might begin that is not complete yet."""
-        first = max(0, len(data) - self._longest + 1)
-        for start in range(first, len(data)):
+        first, letters = len(data), 0
+        while first > 0 and letters < self._longest - 1:
+            first -= 1
+            letters += data[first] not in _BREAKS
+        for start in range(max(0, min(first, len(data) - self._longest + 1)), len(data)):
+            if data[start] not in self._firsts:
+                continue
             rest = data[start:]
-            if any(len(form) > len(rest) and form.startswith(rest) for form in self._forms):
+            if _begins(self._forms, rest) or _begins(self._joined, _unbroken(rest)):
                 return start
         return len(data)
 
     def _spans(self, data: bytes) -> list[tuple[int, int]]:
         """Where secrets stand, those that overlap as one."""
-        found = []
-        for form in self._forms:
-            at = data.find(form)
-            while at >= 0:
-                found.append((at, at + len(form)))
-                at = data.find(form, at + 1)
+        found = list(_places(self._forms, data))
+        unbroken = data.translate(None, _BREAKS)
+        if len(unbroken) < len(data):
+            broken = list(_places(self._joined, unbroken))
+            at = [place for place, byte in enumerate(data) if byte not in _BREAKS] if broken else []
+            spans = ((at[start], at[stop - 1] + 1) for start, stop in broken)
+            found += [span for span in spans if _unbroken(data[slice(*span)])]
         merged: list[tuple[int, int]] = []
         for start, stop in sorted(found):
             if merged and start < merged[-1][1]:
@@ -116,3 +133,22 @@ class Masker:
             parts += [data[at:start], MASK]
             at = stop
         return b"".join((*parts, data[at:]))
+
+
+def _places(forms: Iterable[bytes], data: bytes) -> Iterator[tuple[int, int]]:
+    for form in forms:
+        at = data.find(form)
+        while at >= 0:
+            yield at, at + len(form)
+            at = data.find(form, at + 1)
+
+
+def _begins(forms: Iterable[bytes], rest: bytes) -> bool:
+    """Whether this is the beginning of a form, and not all of it."""
+    return bool(rest) and any(len(form) > len(rest) and form.startswith(rest) for form in forms)
+
+
+def _unbroken(data: bytes) -> bytes:
+    """A text without its line breaks; nothing where the first of them comes too early."""
+    early = any(byte in _BREAKS for byte in data[:BEFORE_BREAK])
+    return b"" if early else data.translate(None, _BREAKS)

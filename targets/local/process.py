@@ -8,8 +8,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 GRACE_SECONDS = 10.0  # between asking a group to end and ending it
@@ -59,10 +59,11 @@ def run(
     timeout: float | None = None,
     grace: float = GRACE_SECONDS,
     on_end: Callable[[], None] | None = None,
+    place: str = "",
 ) -> Ended:
     """Run a command to its end. Nothing of it is left afterwards: neither in its group nor, on Linux, outside of it.
 
-    `on_end` is called when the command is asked to end.
+    `on_end` is called when the command is asked to end; `place` is a folder in which nothing else works.
     """
     try:
         process = subprocess.Popen(
@@ -77,7 +78,7 @@ def run(
     except OSError as error:
         output(f"headrace: {argv[0]} can't be started: {(error.strerror or str(error)).lower()}\n".encode())
         return Ended(127 if isinstance(error, FileNotFoundError) else 126)
-    return _Watched(process, output, stop, grace, env.get("TMPDIR", ""), on_end).to_end(timeout)
+    return _Watched(process, output, stop, grace, env.get("TMPDIR", ""), place, on_end).to_end(timeout)
 
 
 class _Watched:
@@ -88,16 +89,25 @@ class _Watched:
         stop: Stop,
         grace: float,
         mark: str,
+        place: str,
         on_end: Callable[[], None] | None,
     ) -> None:
         assert process.stdout is not None
-        self.process, self.output, self.stop, self.grace, self.mark = process, output, stop, grace, mark
+        self.process, self.output, self.stop, self.grace = process, output, stop, grace
+        self.mark, self.place = mark, place
         self.pipe = process.stdout.fileno()
         self.on_end = on_end
         self.open = True
         self.ending: float | None = None  # when the group is ended for good
 
     def to_end(self, timeout: float | None) -> Ended:
+        try:
+            return self._to_end(timeout)
+        except BaseException:
+            self._end_all()
+            raise
+
+    def _to_end(self, timeout: float | None) -> Ended:
         deadline = None if timeout is None else time.monotonic() + timeout
         timed_out = cancelled = False
         while self.process.poll() is None:
@@ -141,6 +151,8 @@ class _Watched:
         self._signal(signal.SIGKILL)
         if self.mark:
             end_marked(self.mark)
+        if self.place:
+            end_adopted(self.place)
 
     def _read(self, seconds: float) -> None:
         if not self.open:
@@ -164,6 +176,10 @@ class _Watched:
 
 
 def _group_runs(group: int) -> bool:
+    """Whether a process of the group runs: one that was adopted and has ended is there until it is asked for."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-group, os.WNOHANG)[0]:
+            pass
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
@@ -200,3 +216,80 @@ def end_marked(folder: str) -> None:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.02)
+
+
+# ---------------------------------------------------------------------------------------------------------- adopted ones
+
+_OF_ENGINES = (b"conmon", b"catatonit", b"podman", b"pasta", b"slirp4netns")
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
+
+
+@contextmanager
+def adopting() -> Iterator[None]:
+    """Whoever loses its parent below this process becomes its child, and is ended at the end. Linux only.
+
+    A job can hide a process from its group and its variables, but not from this.
+    """
+    before = set(_children())
+    _set_subreaper(True)
+    try:
+        yield
+    finally:
+        _end_children(lambda process: process not in before)
+        _set_subreaper(False)
+
+
+def end_adopted(folder: str) -> None:
+    """End what was adopted and works in a folder. Somebody's shell in there is another's child."""
+    inside = os.path.realpath(folder)
+
+    def works_there(process: int) -> bool:
+        try:
+            at = os.readlink(f"/proc/{process}/cwd").removesuffix(" (deleted)")
+        except OSError:
+            return False
+        return at == inside or at.startswith(inside + os.sep)
+
+    _end_children(works_there)
+
+
+def _end_children(which: Callable[[int], bool]) -> None:
+    """End children; their own become ours, and are looked at in turn."""
+    for _ in range(50):
+        found = [process for process in _children() if which(process)]
+        if not found:
+            return
+        for process in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(process, os.WNOHANG)
+        time.sleep(0.02)
+
+
+def _children() -> list[int]:
+    """The processes whose parent is this one, without those that a container engine keeps across its commands."""
+    found, own = [], os.getpid()
+    try:
+        names = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+    for name in names:
+        try:
+            with open(f"/proc/{name}/stat", "rb") as stream:
+                head, _, rest = stream.read().rpartition(b")")
+            parent = int(rest.split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == own and not head.partition(b"(")[2].startswith(_OF_ENGINES):
+            found.append(int(name))
+    return found
+
+
+def _set_subreaper(on: bool) -> None:
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SUBREAPER, int(on), 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        return  # no Linux

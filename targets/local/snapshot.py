@@ -20,6 +20,10 @@ class SnapshotError(Exception):
     """There is nothing to start from; the text says why."""
 
 
+class CopyError(SnapshotError):
+    """What there is to start from can't be laid out."""
+
+
 class Snapshot:
     """The files that every job of a run begins with."""
 
@@ -91,6 +95,8 @@ def take(root: str, folder: str, revision: str | None, dirty: bool) -> Snapshot:
         else:
             git(root, "read-tree", commit, GIT_INDEX_FILE=index)
             _write(root, folder, index)
+    except SnapshotError as error:
+        raise CopyError(str(error)) from error
     finally:
         if os.path.exists(index):
             os.unlink(index)

@@ -54,7 +54,8 @@ def _counts(shown: list[tuple[Instance, Outcome]], seconds: float) -> str:
 
 def _failure(one: Instance, outcome: Outcome, command: str) -> list[str]:
     found = [f"{one.id} failed{' (it may)' if outcome.allowed else ''}: {outcome.reason}"]
-    last = tail(outcome.log, TAIL_LINES) if outcome.log else []
+    last = tail(outcome.log, TAIL_LINES + 1) if outcome.log else []
+    last = [line for line in last if line != f"headrace: {outcome.reason}"][-TAIL_LINES:]  # it stands above
     found += [f"    {line}" for line in last]
     if outcome.log:
         found.append(f"  log: {outcome.log}")

@@ -59,8 +59,7 @@ class Work:
             self.problems.append(failure.problem)
             outcome = Outcome(FAILED, failure.problem.message)
         except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            outcome = Outcome(FAILED, f"{place}{(error.strerror or str(error)).lower()}")
+            outcome = Outcome(FAILED, _said(error))
         finally:
             if outcome.status == FAILED and outcome.reason:
                 self.log.say(outcome.reason)
@@ -71,7 +70,13 @@ class Work:
         outcome.problems = self.problems
         outcome.allowed = outcome.status == FAILED and bool(one.job.allow_failure)
         if outcome.status == SUCCEEDED:
-            self._keep(outcome)
+            try:
+                self._keep(outcome)
+            except OSError as error:
+                if outcome.result is not None:
+                    outputs.remove(outcome.result.folder)
+                outcome.status, outcome.reason = FAILED, f"its result can't be kept: {_said(error)}"
+                outcome.allowed, outcome.result = bool(one.job.allow_failure), None
         return outcome
 
     def _clean(self, outcome: Outcome) -> None:
@@ -148,7 +153,8 @@ class Work:
         result.key, result.run = self.key or "", self.session.run_id
         result.ended, result.seconds = outcome.started + outcome.seconds, round(outcome.seconds, 3)
         folder = result.folder
-        shutil.copyfile(outcome.log, os.path.join(folder, LOG))
+        if os.path.exists(outcome.log):
+            shutil.copyfile(outcome.log, os.path.join(folder, LOG))
         if self.key is not None:
             outcome.result = self.session.results.keep(folder, result)
         else:
@@ -157,6 +163,12 @@ class Work:
             os.rename(folder, place)
             result.folder = place
             outcome.result = result
+
+
+def _said(error: OSError) -> str:
+    """What went wrong with which file."""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{(error.strerror or str(error)).lower()}"
 
 
 def _placed(problem: Problem) -> str:
@@ -260,7 +272,10 @@ class _Attempt:
 
     def _process(self, argv: Sequence[str], env: Mapping[str, str]) -> Ended:
         try:
-            return process.run(argv, self.checkout, env, self.log.write, self.session.stop, self.job.timeout)
+            place = os.path.dirname(self.checkout)
+            return process.run(
+                argv, self.checkout, env, self.log.write, self.session.stop, self.job.timeout, place=place
+            )
         except ValueError as error:  # a value with a NUL byte
             raise OSError(0, f"the job can't be started: {error}") from error
 

@@ -1,0 +1,197 @@
+"""A run on a machine that is full, behind a reader that left, of jobs that hide what they start."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from compiler.cli import main
+from targets.local import history, snapshot
+from targets.local.live import Terminal
+from targets.local.outcome import FAILED, Outcome
+from targets.local.plan import JOB
+from targets.local.process import marked
+from targets.local.snapshot import SnapshotError
+from targets.local.summary import lines
+from tests.local_runs import Place
+
+HEAD = "version: 1\nname: demo\n"
+FILE_LIMIT = 200_000  # bytes
+
+
+def call_with_small_files(place: Place, *words: str) -> subprocess.CompletedProcess[str]:
+    """A run that can't write more than so much into one file: what a full disk answers, for everybody to try."""
+    return subprocess.run(
+        place.command(*words),
+        cwd=place.folder,
+        env=place.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT)),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- no room is left
+
+
+def test_a_log_that_takes_no_more_ends_no_job(tmp_path: Path) -> None:
+    script = "import sys\nfor _ in range(400): print('x' * 1000)\nprint('through', file=sys.stderr)"
+    place = Place(tmp_path, f"{HEAD}jobs: {{a: {{run: python3 talk.py}}}}\n", talk_DOT_py=script)
+    done = call_with_small_files(place, "run", "--engine", "none")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert "a | headrace: the log is not kept from here on: file too large" in done.stdout
+    assert "a | through" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_outputs_that_find_no_room_fail_their_job_and_leave_nothing(tmp_path: Path) -> None:
+    jobs = "a: {run: 'for i in 1 2 3; do head -c 150000 /dev/urandom > out/$i; done', outputs: [out]}"
+    place = Place(tmp_path, f"{HEAD}jobs: {{{jobs}}}\n", out__keep="")
+    done = call_with_small_files(place, "run", "--engine", "none")
+    assert done.returncode == 1
+    assert "a failed: " in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not list((place.cache / "results").iterdir())
+    assert place.run().statuses() == {"a": "ran"}
+
+
+def test_a_record_that_cant_be_written_ends_the_run_and_what_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(tmp_path, f"{HEAD}jobs: {{quick: {{run: sleep 0.3}}, long: {{run: sleep 300}}}}\n")
+    written = history.write_json
+
+    def full(path: str, data: Any) -> None:
+        if f"{os.sep}jobs{os.sep}" in path:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        written(path, data)
+
+    monkeypatch.setattr(history, "write_json", full)
+    monkeypatch.chdir(place.folder)
+    began = time.monotonic()
+    status = main(["run", "--engine", "none", "--jobs", "2", "--cache", str(place.cache)])
+    said = capsys.readouterr().out
+    assert status == 1
+    assert "error[HR5003 unwritable]: " in said
+    assert "can't be written: no space left on device" in said
+    assert time.monotonic() - began < 30
+    assert marked(str(place.cache)) == []
+    monkeypatch.undo()
+    (record,) = history.runs(place.state())
+    assert record["status"] == "cancelled"
+
+
+def test_a_checkout_that_finds_no_room_is_said_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(root: str, folder: str, index: str, **env: str) -> None:
+        raise SnapshotError("unable to write file")
+
+    place = Place(tmp_path, f"{HEAD}jobs: {{a: {{run: 'true'}}}}\n")
+    monkeypatch.setattr(snapshot, "_write", full)
+    done = place.run()
+    assert done.status == "refused"
+    (found,) = done.sink.diagnostics
+    assert found.code.name == "local-no-commit"
+    assert "can't be laid out in" in found.message
+    assert not found.help  # the work tree would find no room either
+
+
+# ------------------------------------------------------------------------------------------------------ nobody reads on
+
+
+def test_a_reader_that_leaves_ends_the_run(tmp_path: Path) -> None:
+    place = Place(tmp_path, f"{HEAD}jobs: {{a: {{run: 'while :; do echo again; sleep 0.1; done'}}}}\n")
+    process = subprocess.Popen(
+        place.command("run", "--engine", "none"),
+        cwd=place.folder,
+        env=place.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    while b"again" not in process.stdout.readline():
+        pass
+    process.stdout.close()
+    process.wait(timeout=30)
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert marked(str(place.cache)) == []
+    (record,) = history.runs(place.state())
+    assert record["status"] == "cancelled"
+
+
+def test_how_long_a_job_runs_is_seen_on_a_narrow_terminal() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=40, height=10, force_terminal=True, color_system=None)
+    view = Terminal(console, {}, None)
+    one: Any = SimpleNamespace(id="train[fold=0,solver=stochastic-gradient-descent]")
+    view.started(one, "")
+    view.line(one, "epoch 12 of 300, loss 0.3312")
+    console.print(view)
+    (row,) = [line for line in stream.getvalue().splitlines() if "train" in line]
+    assert "0.0s" in row
+    assert len(row) <= 40
+
+
+def test_a_failure_is_said_once() -> None:
+    one: Any = SimpleNamespace(id="a", name="a", kind=JOB, leg=(), job=None)
+    plan: Any = SimpleNamespace(instances={"a": one})
+    with_log = Outcome(FAILED, "it ended with status 3", log=str(Path(__file__).with_name("no-such-log")))
+    said = lines(plan, {"a": with_log}, 1.0, "headrace run", "folder")
+    assert [line for line in said if "it ended with status 3" in line] == ["a failed: it ended with status 3"]
+
+
+def test_the_last_lines_are_the_jobs_own(tmp_path: Path) -> None:
+    place = Place(tmp_path, f"{HEAD}jobs: {{a: {{run: 'for i in $(seq 20); do echo line $i; done; exit 3'}}}}\n")
+    done = place.run()
+    assert done.run is not None
+    said = lines(done.run.plan, done.outcomes, 1.0, "headrace run", "folder")
+    assert [line.strip() for line in said if line.startswith("    ")] == [f"line {number}" for number in range(9, 21)]
+    assert done.log("a").splitlines()[-1] == "headrace: it ended with status 3"
+
+
+# -------------------------------------------------------------------------------------------------- what hides from us
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose child a process was")
+@pytest.mark.parametrize(("folder", "seconds"), [(".", "4173.25"), ("/", "4173.75")])
+def test_a_job_leaves_nothing_running_however_it_hides(tmp_path: Path, folder: str, seconds: str) -> None:
+    """In a session of its own, without a variable of ours, and with the log closed."""
+    hidden = f"cd {folder}; setsid env -i sleep {seconds} >/dev/null 2>&1 </dev/null &"
+    place = Place(tmp_path, f"{HEAD}jobs: {{a: {{run: '({hidden}) ; exec >&- 2>&-; sleep 0.3'}}}}\n")
+    done = place.call("run", "--engine", "none")
+    assert done.returncode == 0, done.stdout + done.stderr
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert f"sleep {seconds}" not in listed.splitlines()
+
+
+def test_a_shell_that_looks_into_a_jobs_folder_is_left_alone(tmp_path: Path) -> None:
+    """What is ended by where it works is what the job started, and not who came to look."""
+    place = Place(tmp_path, f"{HEAD}jobs: {{a: {{run: 'pwd > {tmp_path}/where; sleep 2'}}}}\n")
+    process = subprocess.Popen(
+        place.command("run", "--engine", "none"), cwd=place.folder, env=place.environment(), stdout=subprocess.DEVNULL
+    )
+    where = tmp_path / "where"
+    end = time.monotonic() + 30
+    while not (where.exists() and where.read_text().strip()) and time.monotonic() < end:
+        time.sleep(0.02)
+    looking = subprocess.Popen(["sleep", "600"], cwd=where.read_text().strip())
+    try:
+        assert process.wait(timeout=30) == 0
+        assert looking.poll() is None
+    finally:
+        looking.kill()
+        looking.wait()
