@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,9 @@ from targets.local.live import Terminal
 from targets.local.outcome import FAILED, Outcome
 from targets.local.plan import JOB
 from targets.local.process import marked
+from targets.local.results import Result, Results
 from targets.local.snapshot import SnapshotError
+from targets.local.state import State
 from targets.local.summary import lines
 from tests.local_runs import Place
 
@@ -74,10 +77,10 @@ def test_a_record_that_cant_be_written_ends_the_run_and_what_runs(
     place = Place(tmp_path, f"{HEAD}jobs: {{quick: {{run: sleep 0.3}}, long: {{run: sleep 300}}}}\n")
     written = history.write_json
 
-    def full(path: str, data: Any) -> None:
+    def full(path: str, data: Any, durable: bool = True) -> None:
         if f"{os.sep}jobs{os.sep}" in path:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-        written(path, data)
+        written(path, data, durable)
 
     monkeypatch.setattr(history, "write_json", full)
     monkeypatch.chdir(place.folder)
@@ -195,3 +198,45 @@ def test_a_shell_that_looks_into_a_jobs_folder_is_left_alone(tmp_path: Path) -> 
     finally:
         looking.kill()
         looking.wait()
+
+
+# --------------------------------------------------------------------------------------------------------- two runs at once
+
+
+def test_a_run_builds_on_the_same_bytes_to_its_end(tmp_path: Path) -> None:
+    """Another run that makes the same result anew doesn't change what this one goes on with."""
+    goes_on = tmp_path / "goes-on"
+    jobs = f"""
+  a: {{run: 'date +%s%N > a.txt', outputs: [a.txt]}}
+  b: {{needs: [a], run: 'cp a.txt b.txt; echo began; while [ ! -e {goes_on} ]; do sleep 0.05; done', outputs: [b.txt]}}
+  c: {{needs: [a, b], run: cmp a.txt b.txt}}
+"""
+    place = Place(tmp_path, f"{HEAD}jobs:\n{jobs}")
+    process = subprocess.Popen(
+        place.command("run", "--engine", "none"), cwd=place.folder, env=place.environment(), stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    while b"| began" not in process.stdout.readline():
+        pass
+    assert place.run(jobs=["a"], force=True).statuses() == {"a": "ran"}
+    goes_on.touch()
+    said = process.communicate(timeout=30)[0].decode()
+    assert process.returncode == 0, said
+    assert not list(place.cache.glob("repositories/*/runs/*/work"))
+
+
+def test_runs_that_end_with_the_same_result_keep_one(tmp_path: Path) -> None:
+    held = Results(State(str(tmp_path), str(tmp_path / "cache")))
+    key = "ab" + "0" * 62
+
+    def keep() -> None:
+        for _ in range(20):
+            folder = held.new()
+            Path(folder, "log").write_text("said\n")
+            held.keep(folder, Result(key, "a", "run", 1.0, 1.0))
+
+    with ThreadPoolExecutor(4) as pool:
+        for one in [pool.submit(keep) for _ in range(4)]:
+            one.result()
+    assert held.find(key) is not None
+    assert [path.name for path in Path(held.root).iterdir()] == ["ab"]

@@ -266,9 +266,11 @@ class Engine:
         state = self.session.state
         listing = _digest_of(found.files)
         if not os.path.exists(state.listing(listing)):
-            write_json(state.listing(listing), {path: list(entry) for path, entry in found.files.items()})
+            write_json(
+                state.listing(listing), {path: list(entry) for path, entry in found.files.items()}, durable=False
+            )
         parts = {**asdict(found), "files": listing, "run": self.session.run_id}
-        write_json(state.latest(one.id), parts)
+        write_json(state.latest(one.id), parts, durable=False)
 
     # --------------------------------------------------------------------------------------------------------- explain
 

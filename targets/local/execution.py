@@ -107,6 +107,7 @@ class Run:
         from targets.local.outputs import remove
 
         remove(self.session.snapshot.whole)
+        remove(os.path.join(os.path.dirname(self.session.snapshot.whole), "held"))
         work = os.path.dirname(self.session.snapshot.whole)
         if os.path.isdir(work) and not os.listdir(work):
             os.rmdir(work)
@@ -274,7 +275,8 @@ def _ready(
     if any(job.resources is not None and job.resources.accelerator is not None for job in running):
         here.devices = machine.found_devices()
     session = Session(
-        run_id, plan.project, state, files, values, here, Environments(state, files, stop), Results(state),
+        run_id, plan.project, state, files, values, here, Environments(state, files, stop),
+        Results(state, os.path.join(state.run(run_id), "work", "held")),
         display(state, plan), stop, sink,
         secrets=options.secrets, use_gpu=options.use_gpu, keep=options.keep,
     )  # fmt: skip

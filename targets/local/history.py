@@ -61,7 +61,7 @@ class History:
     def plan(self, instances: dict[str, Instance]) -> None:
         """Keep the graph, for the report."""
         needs = {name: [edge.to for edge in one.needs] for name, one in instances.items()}
-        write_json(os.path.join(self.folder, "graph.json"), needs)
+        write_json(os.path.join(self.folder, "graph.json"), needs, durable=False)
 
     def job(self, one: Instance, outcome: Outcome, key: Key | None) -> None:
         """Write the record of one instance that ended."""
@@ -91,7 +91,8 @@ class History:
             artifacts=result.artifacts if result is not None else (),
             log=outcome.log or None,
         )
-        write_json(os.path.join(self.folder, "jobs", slug(one.id), RECORD), data)
+        # What counts after a power cut is the result, which is on disk already.
+        write_json(os.path.join(self.folder, "jobs", slug(one.id), RECORD), data, durable=False)
 
     def end(self, status: str) -> dict[str, Any]:
         """Write how the run ended; its record. One that can't be written is that of a run that was interrupted."""

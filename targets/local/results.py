@@ -1,14 +1,19 @@
 """What jobs left, by content key. A result is a folder that appears whole or not at all.
 
 results/ab/abcd…/  result.json  outputs.tar  log
+
+Another run may put its own result in the place of one that this run builds on. A run therefore holds what it found or made
+by a link of its own: all its jobs see the same bytes.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,6 +22,7 @@ from targets.local.tree import Entry
 
 TAR = "outputs.tar"
 LOG = "log"
+_MOVES = 50  # each is lost to another run that does the same at the same moment
 
 
 @dataclass
@@ -34,17 +40,20 @@ class Result:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     image: str = ""  # what an image build left in the container engine
     folder: str = ""
+    held: str = ""  # the run's own link to outputs.tar, while it runs
 
     @property
     def tar(self) -> str | None:
-        return os.path.join(self.folder, TAR) if self.sha256 else None
+        if not self.sha256:
+            return None
+        return self.held if self.held and os.path.exists(self.held) else os.path.join(self.folder, TAR)
 
 
 class Results:
-    """The store of results, shared by all runs."""
+    """The store of results, shared by all runs. `held` is the folder of a run's own links."""
 
-    def __init__(self, state: State) -> None:
-        self.root = state.shared("results")
+    def __init__(self, state: State, held: str | None = None) -> None:
+        self.root, self._held = state.shared("results"), held
 
     def place(self, key: str) -> str:
         return os.path.join(self.root, key[:2], key)
@@ -67,11 +76,26 @@ class Results:
         os.utime(os.path.join(folder, "result.json"))  # it is in use: `headrace runs clean` looks at this
         if found.sha256:
             try:
-                if file_digest(os.path.join(folder, TAR)) != found.sha256:
+                found.held = self._hold(os.path.join(folder, TAR))
+                if file_digest(found.held or os.path.join(folder, TAR)) != found.sha256:
                     return None
             except OSError:
                 return None
         return found
+
+    def _hold(self, tar: str) -> str:
+        """A link to a tar that is there for as long as the run; empty where nobody asks for it."""
+        if self._held is None:
+            return ""
+        os.makedirs(self._held, exist_ok=True)
+        link = os.path.join(tempfile.mkdtemp(dir=self._held), TAR)
+        try:
+            os.link(tar, link)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+                raise
+            shutil.copyfile(tar, link)  # a file system without links
+        return link
 
     def new(self) -> str:
         """A folder in which a result is put together; `keep` takes it."""
@@ -82,23 +106,30 @@ class Results:
         """Put a result that is put together into its place, in one step."""
         place = self.place(result.key)
         result.folder = ""
-        write_json(os.path.join(folder, "result.json"), asdict(result))
-        for name in (TAR, LOG):
-            path = os.path.join(folder, name)
-            if os.path.exists(path):
-                _sync(path)
-        sync_folder(folder)
+        tar = os.path.join(folder, TAR)
+        if os.path.exists(tar):
+            _sync(tar)
+        write_json(os.path.join(folder, "result.json"), asdict(result))  # this syncs the folder too
+        result.held = self._hold(tar) if result.sha256 else ""
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        try:
-            os.rename(folder, place)
-        except OSError:  # something stands there: an older result, or one that another run just made
-            aside = tempfile.mkdtemp(prefix=".old-", dir=self.root)
-            os.rename(place, os.path.join(aside, "result"))
-            os.rename(folder, place)
-            shutil.rmtree(aside, ignore_errors=True)
+        self._move(folder, place)
         sync_folder(os.path.dirname(place))
         result.folder = place
         return result
+
+    def _move(self, folder: str, place: str) -> None:
+        """What stands there is an older result, or one that another run just made: the last one stays."""
+        for attempt in range(_MOVES):
+            try:
+                os.rename(folder, place)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == _MOVES - 1:
+                    raise
+            aside = tempfile.mkdtemp(prefix=".old-", dir=self.root)
+            with suppress(FileNotFoundError):
+                os.rename(place, os.path.join(aside, "result"))
+            shutil.rmtree(aside, ignore_errors=True)
 
     def sweep(self, older_than: float = 86400.0) -> None:
         """Remove what interrupted runs left half-written, a day later."""

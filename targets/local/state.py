@@ -58,8 +58,8 @@ def slug(name: str) -> str:
     return safe
 
 
-def write_whole(path: str, data: str | bytes) -> None:
-    """Write a file that appears whole or not at all, and stays after a power cut."""
+def write_whole(path: str, data: str | bytes, durable: bool = True) -> None:
+    """Write a file that appears whole or not at all, and where it is durable stays after a power cut."""
     import tempfile
 
     folder = os.path.dirname(path)
@@ -69,19 +69,21 @@ def write_whole(path: str, data: str | bytes) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         os.replace(partial, path)
-        sync_folder(folder)
+        if durable:
+            sync_folder(folder)
     except BaseException:
         if os.path.exists(partial):
             os.unlink(partial)
         raise
 
 
-def write_json(path: str, data: Any) -> None:
+def write_json(path: str, data: Any, durable: bool = True) -> None:
     import json
 
-    write_whole(path, json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+    write_whole(path, json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n", durable)
 
 
 def read_json(path: str) -> Any:
