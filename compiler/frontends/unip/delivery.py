@@ -12,7 +12,7 @@ from compiler import reader
 from compiler.diagnostics import WARNING, Label
 from compiler.frontends.unip import codes, shell
 from compiler.frontends.unip.fields import Place
-from compiler.frontends.unip.making import VALIDATE, Making, Names, after_validation, variables
+from compiler.frontends.unip.making import ALWAYS, VALIDATE, Making, Names, after_validation, variables
 from compiler.frontends.unip.module import Module
 from compiler.ir import Compare, Deploy, EnvVar, Job, Need, Not, Script
 from compiler.yamltree import Mapping, Sequence, Slot, items
@@ -75,6 +75,7 @@ def _provision(name: str, job: str, making: Making) -> Job:
         needs=after_validation(),
         env=(*env, *making.place()),
         secrets=making.store_secrets(),
+        cache=ALWAYS,
         condition=NOT_A_CHANGE_REQUEST,
         origin=Place(box.metadata.at("name")),
     )

@@ -8,7 +8,7 @@ from compiler.frontends.unip import codes, shell
 from compiler.frontends.unip.fields import Part, Place
 from compiler.frontends.unip.images import Image, built, reference_of, repository_of
 from compiler.frontends.unip.module import Module
-from compiler.ir import Artifact, EnvVar, Job, Need, Script, Secret, SecretUse
+from compiler.ir import Artifact, Cache, EnvVar, Job, Need, Script, Secret, SecretUse
 from compiler.yamltree import Mapping, Sequence, items
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STORE_SECRETS = ("UNIP_S3_URL", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 VALIDATE = "validate"
+ALWAYS = Cache(enabled=False)  # what a box holds is no part of a job's key
 
 
 class Names:
@@ -89,6 +90,7 @@ class Making:
             action=Script(lines=(shell.FETCH_VALUE if more else shell.FETCH,)),
             env=(*env, *given, *more, *self.place()),
             secrets=self.store_secrets(),
+            cache=ALWAYS,
             outputs=(Artifact(path=(self.path(target),), kind="directory"),),
             origin=Place(at),
         )

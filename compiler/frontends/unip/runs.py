@@ -24,7 +24,7 @@ from compiler.frontends.unip.checks import (
 )
 from compiler.frontends.unip.fields import Part, Place
 from compiler.frontends.unip.images import entry_of, reference_of
-from compiler.frontends.unip.making import Making, Names, environment_of, variables
+from compiler.frontends.unip.making import ALWAYS, Making, Names, environment_of, variables
 from compiler.frontends.unip.module import Component
 from compiler.frontends.unip.resources import read_resources
 from compiler.ir import (
@@ -290,6 +290,7 @@ def _publish(name: str, part: Part, run: Run) -> Job | None:
         action=Script(lines=(shell.PUBLISH,)),
         env=(*env, EnvVar(name="UNIP_GROUP", value=group), *making.place()),
         secrets=making.store_secrets(),
+        cache=ALWAYS,
         inputs=(Input(path=(making.path(held.folder),)),),
         origin=Place(part.at("name")),
     )

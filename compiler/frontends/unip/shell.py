@@ -51,7 +51,9 @@ case "$source" in
     [ -z "${UNIP_S3_URL:-}" ] || source="${UNIP_S3_URL%/}/$UNIP_APP/$box/users/$UNIP_USER/file_groups/$path" ;;
 esac
 case "$source" in
-  s3://*/) unip_aws s3 cp --recursive --only-show-errors "$source" "$UNIP_TARGET/" ;;
+  s3://*/)
+    unip_aws s3 cp --recursive --only-show-errors "$source" "$UNIP_TARGET/"
+    [ -n "$(ls -A "$UNIP_TARGET")" ] || { echo "$UNIP_NAME: nothing lies at \\"$source\\"" >&2; exit 1; } ;;
   s3://*) unip_aws s3 cp --only-show-errors "$source" "$UNIP_TARGET/${source##*/}" ;;
   *)
     if [ -d "$source" ]; then cp -R "${source%/}/." "$UNIP_TARGET/"
@@ -121,6 +123,7 @@ if [ -n "${UNIP_S3_URL:-}" ]; then
   unip_aws s3api head-bucket --bucket "$bucket" > /dev/null 2>&1 || unip_aws s3api create-bucket --bucket "$bucket" > /dev/null
   listed="$(unip_aws s3 ls --recursive --summarize "${UNIP_S3_URL%/}/$UNIP_APP/$UNIP_BOX/" || :)"
   held="$(printf '%s\\n' "$listed" | awk '/Total Size:/ { print $3 }')"
+  [ -n "$held" ] || { echo "$UNIP_BOX can't be listed" >&2; exit 1; }
 elif [ -d "boxes/$UNIP_BOX" ]; then
   held="$(find "boxes/$UNIP_BOX" -type f -exec wc -c {} \\; | awk '{ total += $1 } END { printf "%.0f", total }')"
 fi
