@@ -175,6 +175,25 @@ def test_values_are_written_so_that_hydra_reads_them(value: str) -> None:
     assert parse(f"a={written([value, 1, None, {'k': True}])}").value == [value, 1, None, {"k": True}]
 
 
+def test_configurations_of_a_repositorys_own(tmp_path: Path) -> None:
+    """A tree without a root goes with MML's own, a whole one stands in its place, as MML has it."""
+    for name, text in {"arch/tiny": "name: tiny\n", "mode/mine": "# @package _global_\nmode: {x: 1}\n"}.items():
+        (tmp_path / "configs" / name).parent.mkdir(parents=True)
+        (tmp_path / "configs" / f"{name}.yaml").write_text(text)
+    lines = "mml:\n  configs: configs\n  runs: [mml info arch=tiny optimizer=sgd]\n"
+    assert codes(tmp_path, lines) == []
+    assert codes(tmp_path, lines.replace("tiny", "tyni")) == ["mml-unknown-option"]
+    root = "proj: x\ntask_list: []\ndefaults: [arch: tiny, mode: info]\n"
+    (tmp_path / "configs" / "config_mml.yaml").write_text(root)
+    assert codes(tmp_path, lines) == ["mml-unknown-option"], "there is no optimizer now, and no info"
+    (tmp_path / "configs" / "config_mml.yaml").write_text("defaults: [arch: tiny]\nproj: x\nproj: y\n")
+    assert codes(tmp_path, lines)[0] == "duplicate-key"
+    assert codes(tmp_path, lines.replace("configs: configs", "configs: nowhere")) == [
+        "missing-file",
+        "mml-unknown-option",
+    ]
+
+
 # -------------------------------------------------------------------------------------------------------------- the graph
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.frontends.mml.project import _script
+from compiler.frontends.mml.project import script as traveling
 from compiler.frontends.mml.scripts import step
 from tests.local_runs import GIT, ROOT
 
@@ -178,7 +179,7 @@ def descendants(pid: int) -> list[int]:
 
 def call(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     script = folder / "step.py"
-    script.write_text(_script())
+    script.write_text(traveling())
     return subprocess.run(
         [sys.executable, str(script), "run", "--project", "p", "--id", "step", *words],
         cwd=folder,
@@ -253,11 +254,56 @@ def test_names_with_question_marks_travel_in_one_tar(tmp_path: Path) -> None:
     assert (other / "seen").read_text() == "new\n"
 
 
-def test_a_search_is_tried_again_without_the_locks_of_the_first(tmp_path: Path) -> None:
-    text = "test ! -e $MML_RESULTS_PATH/p/hpo || exit 9\nmkdir -p $MML_RESULTS_PATH/p/hpo/ci; exit 3\n"
-    mml = program(tmp_path, text)
-    assert call(tmp_path, "--sweep", "--", mml, "train", "--multirun").returncode == 3
-    assert call(tmp_path, "--sweep", "--", mml, "train", "--multirun").returncode == 3
+def search(folder: Path, *more: str, sweep: str = "1") -> subprocess.CompletedProcess[str]:
+    """A search of three trials, of which every call of the stand-in ends as many as it says."""
+    text = (
+        'for word in "$@"; do case "$word" in hydra.sweep.dir=*) at="${word##*/}";; esac; done\n'
+        f'for n in $(seq {sweep}); do mkdir -p "$MML_RESULTS_PATH/p/hpo/$at/$n"; '
+        'echo 1 > "$MML_RESULTS_PATH/p/hpo/$at/$n/return_val.txt"; done\n'
+    )
+    words = ("hpo.trials=3", "hydra.sweep.dir=${proj_path}/hpo/ci", *more, "--multirun")
+    return call(folder, "--sweep", "--", program(folder, text), "train", *words)
+
+
+def test_a_search_in_a_storage_goes_on(tmp_path: Path) -> None:
+    """Trials of earlier attempts count, and MML ends with 0 when it is asked to stop."""
+    storage = "hpo.storage=sqlite:////srv/a=b.db"
+    assert search(tmp_path, storage).returncode == step.UNFINISHED
+    second = search(tmp_path, storage, sweep="2")
+    assert second.returncode == 0
+    assert "goes on after 1 trial(s)" in second.stderr
+    assert search(tmp_path, storage).returncode == 0
+    first, then = (tmp_path / "calls").read_text().splitlines()
+    assert first.startswith("train hpo.trials=3 hydra.sweep.dir=${proj_path}/hpo/ci hpo.storage=")
+    assert then.startswith("train hpo.trials=2 hydra.sweep.dir=${proj_path}/hpo/ci-1 hpo.storage=")
+    assert then.endswith(" --multirun")
+
+
+def test_a_search_without_a_storage_begins_anew(tmp_path: Path) -> None:
+    """Its study was in the process that died."""
+    assert search(tmp_path, "hpo.storage=null", sweep="2").returncode == step.UNFINISHED
+    assert search(tmp_path, sweep="3").returncode == 0
+    assert [line.split()[1] for line in (tmp_path / "calls").read_text().splitlines()] == ["hpo.trials=3"] * 2
+    assert not (tmp_path / ".mml" / "results" / "p" / "hpo" / "ci-1").exists()
+
+
+def test_a_tree_without_a_root_is_laid_over_mmls_own(tmp_path: Path) -> None:
+    package = tmp_path / "packages" / "mml"
+    (package / "configs" / "arch").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "configs" / "config_mml.yaml").write_text("a: 1\n")
+    (package / "configs" / "arch" / "timm.yaml").write_text("b: 1\n")
+    own = tmp_path / "own"
+    (own / "arch").mkdir(parents=True)
+    (own / "arch" / "tiny.yaml").write_text("c: 1\n")
+    mml = program(tmp_path, 'log finish_exp; ls "$MML_CONFIGS_PATH" "$MML_CONFIGS_PATH/arch" > seen\n')
+    given = {"MML_CONFIGS_PATH": "own", "PYTHONPATH": str(package.parent)}
+    assert call(tmp_path, "--", mml, "train", **given).returncode == 0
+    assert {"config_mml.yaml", "timm.yaml", "tiny.yaml"} <= set((tmp_path / "seen").read_text().split())
+    (own / "config_mml.yaml").write_text("a: 2\n")
+    shutil.rmtree(tmp_path / ".mml")
+    assert call(tmp_path, "--", mml, "train", **given).returncode == 0
+    assert "timm.yaml" not in (tmp_path / "seen").read_text(), "a whole tree is used as it is"
 
 
 def test_paths_of_another_place_are_written_anew() -> None:
@@ -265,7 +311,7 @@ def test_paths_of_another_place_are_written_anew() -> None:
     assert step.moved(held, "/a/results", "/b") == [{"models": ["/b/p/m.json", "/a/results2/x"], "n": 1}]
 
 
-def test_the_script_that_travels_is_the_script() -> None:
+def test_the_script_that_travels_is_thetraveling() -> None:
     import ast
 
     def bare(text: str) -> str:
@@ -282,5 +328,5 @@ def test_the_script_that_travels_is_the_script() -> None:
         return ast.dump(tree)
 
     source = Path(step.__file__).read_text(encoding="utf-8")
-    assert bare(_script()) == bare(source)
-    assert len(_script()) < len(source)
+    assert bare(traveling()) == bare(source)
+    assert len(traveling()) < len(source)

@@ -145,6 +145,7 @@ def _model(text: str) -> Model:
 def _plan(command: list[str], knowledge: Knowledge) -> int:
     from compiler.diagnostics import Sink
     from compiler.frontends.mml import codes, commandlines, composing, planner
+    from compiler.frontends.mml.defaults import ComposeError
     from compiler.frontends.mml.runs import KINDS
 
     sink = Sink()
@@ -161,7 +162,7 @@ def _plan(command: list[str], knowledge: Knowledge) -> int:
         return _shown(sink)
     try:
         config, choices = composing.compose(composing.built_in(composing.plugins()), line.overrides)
-    except composing.ComposeError as error:
+    except ComposeError as error:
         sink.report(codes.UNKNOWN_OPTION, str(error), help=error.help)
         return _shown(sink)
     found = planner.plan(config, choices, knowledge)

@@ -1,7 +1,7 @@
 """MML, the Medical Meta Learner: an experiment as a graph of steps, each of which can stop and go on.
 
 A manifest is a file with one `mml ...` command line a line (`experiment.mml`, `mml.txt`), or an `mml.yaml` that says
-more: what tasks there are, what runs where, what outlives a machine. `planner` knows MML's schedules, `graph` makes jobs
+more: what tasks there are, what runs where, what outlives a machine. `planner` knows MML's schedules, `project` and its modules make jobs
 of their steps, `scripts/step.py` runs in these jobs. https://github.com/IMSY-DKFZ/mml
 """
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import copy
 
-from compiler.diagnostics import listed, suggest
+from compiler.diagnostics import suggest
+from compiler.frontends.mml.defaults import MISSING, ComposeError, DefaultsList
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any, TypeAlias
+    from collections.abc import Iterable
+    from typing import Any
 
+    from compiler.frontends.mml.defaults import Tree
     from compiler.frontends.mml.grammar import Override
-
-    Tree: TypeAlias = "Mapping[str, Mapping[str, Any]]"
 
 CORE = "mml-core"
 ROOT = "config_mml"
@@ -26,22 +26,21 @@ DEEPEST = 40  # configs that name one another, interpolations that lead to one a
 _trees: dict[tuple[str, ...], dict[str, Any]] = {}
 
 
-class ComposeError(ValueError):
-    """An override or an option that does not fit; `text` is the override as written, where it was one."""
+def built_in(plugins: Iterable[str] = (), own: Tree | None = None) -> Tree:
+    """The tree of mml-core 1.0.4 with those of some plugins, and with a repository's own.
 
-    def __init__(self, message: str, text: str = "", help: str | None = None, suggestion: str | None = None) -> None:
-        super().__init__(message)
-        self.text, self.help, self.suggestion = text, help, suggestion
-
-
-def built_in(plugins: Iterable[str] = ()) -> dict[str, Any]:
-    """The tree of mml-core 1.0.4 with those of some plugins, mml-similarity before mml-dimensionality as MML has them."""
-    key = (CORE, *sorted(set(plugins)))
-    if key not in _trees:
-        found: dict[str, Any] = {}
+    As MML searches: an own tree that is whole (it has a root) stands in place of mml-core's, one that is not is laid over
+    it by the step's script; what a plugin brings comes before both.
+    """
+    key = tuple(sorted(set(plugins)))
+    if own is not None or key not in _trees:
         data = _data()
+        found: dict[str, Any] = {} if own is not None and ROOT in own else dict(data[CORE])
+        found.update(own or {})
         for name in key:
             found.update(data.get(name, {}))
+        if own is not None:
+            return found
         _trees[key] = found
     return _trees[key]
 
@@ -69,245 +68,66 @@ def _data() -> dict[str, Any]:
     return _loaded
 
 
-def options(tree: Tree, group: str) -> list[str]:
-    """The options of a group."""
-    start = group + "/"
-    return sorted(name[len(start) :] for name in tree if name.startswith(start) and "/" not in name[len(start) :])
+def compose(
+    tree: Tree, overrides: Iterable[Override], root: str = ROOT, skips_missing: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The configuration with its interpolations unresolved, and the option of each group. Raises ComposeError.
 
-
-def compose(tree: Tree, overrides: Iterable[Override]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The configuration with its interpolations unresolved, and the option of each group. Raises ComposeError."""
-    defaults = _Defaults(tree)
+    `skips_missing`: a group whose option a sweep will choose may have none yet.
+    """
+    defaults = DefaultsList(tree, skips_missing)
     values = [override for override in overrides if not defaults.take(override)]
     config: dict[str, Any] = {}
-    for package, given in defaults.ordered():
+    for package, given in defaults.ordered(root):
         _merge_at(config, package, given)
     for override in values:
         _apply(config, override)
     return config, defaults.chosen
 
 
-class _Defaults:
-    """The defaults list: which options are merged, in which order."""
-
-    def __init__(self, tree: Tree) -> None:
-        self.tree = tree
-        self.groups = {name.rpartition("/")[0] for name in tree} - {""}
-        self.groups |= {group[:at] for group in self.groups for at, letter in enumerate(group) if letter == "/"}
-        self.choices: dict[str, Any] = {}
-        self.said: dict[str, Override | None] = {}
-        self.used: set[str] = set()
-        self.dropped: dict[str, Override] = {}
-        self.appended: list[tuple[str, str | None, Any, Override]] = []
-        self.known: dict[str, set[str]] = {}
-        self.chosen: dict[str, Any] = {}
-
-    def take(self, override: Override) -> bool:
-        """Take an override of a group; gives False for one of a value."""
-        if override.key not in self.groups or isinstance(override.value, dict):
-            if override.package is not None and not override.key.startswith("hydra"):
-                raise ComposeError(f'there is no group "{override.key}"', override.text, self._groups_like(override))
-            return override.key.startswith("hydra/")
-        key = override.key if override.package is None else f"{override.key}@{override.package}"
-        if override.sign == "++":
-            raise ComposeError(f'"{override.text}": a group takes + or nothing before it, not ++', override.text)
-        if override.sign == "~":
-            self.dropped[key] = override
-            return True
-        if not isinstance(override.value, (str, list)) or not _are_texts(override.value):
-            raise ComposeError(
-                f'"{override.key}" takes the name of an option or a list of such names',
-                override.text,
-                f"there is {listed(options(self.tree, override.key), 'and')}",
-            )
-        if override.sign == "+":
-            self.appended.append((override.key, override.package, override.value, override))
-        else:
-            self.choices[key] = override.value
-            self.said[key] = override
-        return True
-
-    def _groups_like(self, override: Override) -> str:
-        near = suggest(override.key, self.groups)
-        return f'did you mean "{near}"?' if near else f"the groups are {listed(sorted(self.groups), 'and')}"
-
-    def ordered(self) -> list[tuple[str, Any]]:
-        """What is merged, in order: package and values."""
-        found: list[tuple[str, Any]] = []
-        self._expand(ROOT, "", "", found, 0, None)
-        for key, override in self.said.items():
-            if key not in self.used and override is not None:
-                raise self._unused(key, override)
-        for key, override in self.dropped.items():
-            if key not in self.used:
-                raise ComposeError(f'"{key}" is not in the defaults list, so it can\'t be deleted', override.text)
-        return found[::-1]
-
-    def _unused(self, key: str, override: Override) -> ComposeError:
-        known = sorted(self.known.get(key.split("@")[0], ()))
-        value = override.text.partition("=")[2]
-        advice = f"write {listed(known)}" if known else f"write +{key}={value}"
-        return ComposeError(f'"{key}" is not in the defaults list', override.text, advice)
-
-    def _expand(
-        self, path: str, group: str, package: str, found: list[tuple[str, Any]], depth: int, override: Override | None
-    ) -> None:
-        """Add an option and what it names, the last first: later ones decide about earlier ones."""
-        node = self.tree.get(path)
-        if node is None:
-            raise self._missing(path, override)
-        if depth > DEEPEST:
-            raise ComposeError(f'"{path}" names itself in its defaults')
-        entries = [_entry(item) for item in node.get("defaults", ())]
-        if not any(name == "_self_" for _, name, _, _ in entries):
-            entries = _with_self(entries)
-        if path == ROOT:
-            entries += [(key, value, at, False) for key, at, value, _ in self.appended]
-        for name, value, at, is_override in entries:
-            if is_override and name is not None:
-                self.choices.setdefault(self._key(name, at, group, package), value)
-        for name, value, at, is_override in reversed(entries):
-            if value == "_self_":
-                found.append((package, node.get("values", {})))
-            elif not is_override:
-                self._child(name, value, at, group, package, found, depth)
-
-    def _child(
-        self,
-        name: str | None,
-        value: Any,
-        at: str | None,
-        group: str,
-        package: str,
-        found: list[tuple[str, Any]],
-        depth: int,
-    ) -> None:
-        if name is None:  # an option of the same group, or a path
-            path = value[1:] if value.startswith("/") else f"{group}/{value}".removeprefix("/")
-            inner = path.rpartition("/")[0]
-            relative = "" if "/" not in value.strip("/") else value.strip("/").rpartition("/")[0]
-            own = self._package(path, at, relative.replace("/", "."), package)
-            self._expand(path, inner, own, found, depth + 1, None)
-            return
-        whole = _whole(name, group)
-        key = self._key(name, at, group, package)
-        if key in self.dropped and self.dropped[key].value in (None, value):
-            self.used.add(key)
-            return
-        if key in self.choices:
-            value = self.choices[key]
-            self.used.add(key)
-        if key in self.chosen:
-            override = self._appending(whole)
-            text = override.text if override is not None else ""
-            raise ComposeError(f'"{key}" has an option already', text, f"write {text.lstrip('+')}" if text else None)
-        self.known.setdefault(whole, set()).add(key)
-        self.chosen[key] = value
-        if whole.startswith("hydra/") or value is None:
-            return
-        for item in reversed(value) if isinstance(value, list) else (value,):
-            path = f"{whole}/{item}"
-            own = self._package(path, at, name.strip("/").replace("/", "."), package)
-            self._expand(path, whole, own, found, depth + 1, self.said.get(key) or self._appending(whole))
-
-    def _appending(self, group: str) -> Override | None:
-        return next((override for key, _, _, override in self.appended if key == group), None)
-
-    def _key(self, name: str, at: str | None, group: str, package: str) -> str:
-        """How an override calls an entry: its group, with its package where that is not the group's own."""
-        whole = _whole(name, group)
-        own = _joined(package, name.strip("/").replace("/", ".") if at is None else at)
-        return whole if own == whole.replace("/", ".") else f"{whole}@{own or '_global_'}"
-
-    def _package(self, path: str, at: str | None, relative: str, parent: str) -> str:
-        """Where an option's values go: what its entry says, else its own header, else its group's place."""
-        if at is not None:
-            return _joined(parent, at)
-        header = self.tree.get(path, {}).get("package")
-        if header is not None:
-            return _joined("", "_global_." + header if not header.startswith("_global_") else header)
-        return _joined(parent, relative)
-
-    def _missing(self, path: str, override: Override | None) -> ComposeError:
-        group, _, name = path.rpartition("/")
-        known = options(self.tree, group)
-        near = suggest(name, known)
-        plugin = plugin_of(path)
-        kind = "mode" if group == "mode" else f'option of "{group}"'
-        advice = (
-            f"it comes with {plugin}: name that under `plugins`"
-            if plugin
-            else f'did you mean "{near}"?'
-            if near
-            else f"there is {listed(known, 'and')}"
-        )
-        return ComposeError(f'"{name}" is no {kind}', override.text if override else "", advice, near)
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, str) or all(isinstance(item, str) for item in value)
-
-
-def _entry(item: Any) -> tuple[str | None, Any, str | None, bool]:
-    """An entry of a defaults list: group (None for a path), option, package, whether it overrides another entry."""
-    if isinstance(item, str):
-        name, _, at = item.partition("@")
-        return None, name, at or None, False
-    ((name, value),) = item.items()
-    is_override = name.startswith("override ")
-    name = name.removeprefix("override ").removeprefix("optional ").strip()
-    name, _, at = name.partition("@")
-    return name, value, at or None, is_override
-
-
-def _with_self(
-    entries: list[tuple[str | None, Any, str | None, bool]],
-) -> list[tuple[str | None, Any, str | None, bool]]:
-    """What a file says itself comes last unless its list says where."""
-    return [*entries, (None, "_self_", None, False)]
-
-
-def _whole(name: str, group: str) -> str:
-    """An entry's group from the tree's root: it stands below its own option's group unless a / says else."""
-    return name[1:] if name.startswith("/") else f"{group}/{name}" if group else name
-
-
-def _joined(parent: str, package: str) -> str:
-    whole = ".".join(part for part in (parent, package) if part)
-    at = whole.rfind("_global_")
-    return whole if at < 0 else whole[at + len("_global_") + 1 :]
-
-
 # --------------------------------------------------------------------------------------------------------------- values
 
 
 def _merge_at(config: dict[str, Any], package: str, given: Any) -> None:
-    at = config
-    parts = package.split(".") if package else []
-    if not isinstance(given, dict):
-        for part in parts[:-1]:
-            at = at.setdefault(part, {})
-        at[parts[-1]] = copy.deepcopy(given)
-        return
-    for part in parts:
-        inner = at.get(part)
-        if not isinstance(inner, dict):
-            inner = at[part] = {}
-        at = inner
-    merge(at, given)
+    """Merge what a file says into its package."""
+    if not package and not isinstance(given, dict):
+        raise ComposeError("a configuration at the root is a mapping")
+    for part in reversed(package.split(".") if package else ()):
+        given = {part: given}
+    merge(config, given)
 
 
-def merge(into: dict[str, Any], given: dict[str, Any]) -> None:
-    """Lay values over others: mappings are merged, everything else is replaced."""
-    stack = [(into, given)]
+def merge(into: dict[str, Any], given: dict[str, Any], root: dict[str, Any] | None = None) -> None:
+    """Lay values over others: mappings are merged, lists and all else replaced. What is still missing (???) hides nothing.
+
+    A mapping that is laid over an interpolation is laid over what that names.
+    """
+    root = into if root is None else root
+    stack = [("", into, given)]
     while stack:
-        target, source = stack.pop()
+        where, target, source = stack.pop()
         for key, value in source.items():
-            held = target.get(key)
+            held = target.get(key, _NONE)
+            at = f"{where}.{key}" if where else str(key)
+            if isinstance(held, str) and "${" in held and isinstance(value, (dict, list)):
+                named = _named(root, held)
+                held = target[key] = copy.deepcopy(named) if isinstance(named, (dict, list)) else held
+            if value == MISSING and held is not _NONE:
+                continue
             if isinstance(value, dict) and isinstance(held, dict):
-                stack.append((held, value))
+                stack.append((at, held, value))
+            elif {type(value), type(held)} == {dict, list}:
+                raise ComposeError(f'"{at}" is a {_kind(held)} in one configuration and a {_kind(value)} in another')
             else:
                 target[key] = copy.deepcopy(value)
+
+
+def _named(config: dict[str, Any], hole: str) -> Any:
+    """What an interpolation stands for, where that is known."""
+    try:
+        return resolve(config, hole) if _is_hole(hole) else None
+    except ComposeError:
+        return None
 
 
 _NONE = object()
@@ -319,22 +139,23 @@ def _apply(config: dict[str, Any], override: Override) -> None:
         return  # Hydra's own keys: `hydra.run.dir`, `hydra.sweeper.study_name`
     if not override.key:
         raise ComposeError(f'"{override.text}" names no key', override.text)
-    held = find(config, override.key)
-    if override.sign == "~":
-        _delete(config, override, parts, held)
-        return
     if override.sign == "":
-        _check_known(config, override, parts, held)
-    elif (
-        override.sign == "+" and held is not _NONE and held is not None and not isinstance(override.value, (dict, list))
-    ):
-        raise ComposeError(
-            f'there is a "{override.key}" already', override.text, f"write {override.text[1:]}, or +{override.text}"
-        )
+        _check_known(config, override, parts)
+    else:
+        try:
+            held = find(config, override.key)
+        except ComposeError as error:
+            raise ComposeError(str(error), override.text) from error
+        if override.sign == "~":
+            _delete(config, override, parts, held)
+            return
+        if override.sign == "+" and held not in (_NONE, None) and not isinstance(override.value, (dict, list)):
+            advice = f"write {override.text[1:]}, or +{override.text}"
+            raise ComposeError(f'there is a "{override.key}" already', override.text, advice)
     at: Any = config
     for number, part in enumerate(parts[:-1]):
-        inner = _inner(config, at, part)
-        if not isinstance(inner, (dict, list)):
+        inner = _child(at, part)
+        if not isinstance(inner, (dict, list)):  # an interpolation too: Hydra puts a mapping in its place
             if isinstance(at, list):
                 raise ComposeError(f'"{".".join(parts[: number + 1])}" is no place in a list', override.text)
             inner = at[part] = {}
@@ -350,11 +171,7 @@ def _put(at: Any, name: str, override: Override) -> None:
         at[int(name)] = value
     elif isinstance(at.get(name), dict) and isinstance(value, dict):
         if override.sign == "":
-            unknown = [key for key in value if key not in at[name]]
-            if unknown:
-                raise ComposeError(
-                    f'"{override.key}" has no key "{unknown[0]}"', override.text, f"write +{override.text}"
-                )
+            _check_keys(at[name], value, override)
         merge(at[name], value)
     elif {type(at.get(name)), type(value)} == {dict, list}:
         raise ComposeError(f'"{override.key}" is a {_kind(at[name])}, not a {_kind(value)}', override.text)
@@ -372,54 +189,78 @@ def _delete(config: dict[str, Any], override: Override, parts: list[str], held: 
     if override.value is not None and override.value != held:
         raise ComposeError(f'"{override.key}" is {held!r}, not {override.value!r}, so it stays', override.text)
     at = find(config, ".".join(parts[:-1])) if len(parts) > 1 else config
-    if isinstance(at, dict):
-        del at[parts[-1]]
-    elif isinstance(at, list):
-        del at[int(parts[-1])]
+    if not isinstance(at, dict):
+        raise ComposeError(f'"{override.key}" stands in a list, out of which Hydra deletes nothing', override.text)
+    del at[parts[-1]]
 
 
-def _check_known(config: dict[str, Any], override: Override, parts: list[str], held: Any) -> None:
+def _check_keys(held: dict[str, Any], given: dict[str, Any], override: Override) -> None:
+    """Report keys of a mapping that the one that is there does not have."""
+    stack = [(override.key, held, given)]
+    while stack:
+        where, held, given = stack.pop()
+        for key, value in given.items():
+            if key not in held:
+                raise ComposeError(f'"{where}" has no key "{key}"', override.text, f"write +{override.text}")
+            if isinstance(value, dict) and isinstance(held[key], dict):
+                stack.append((f"{where}.{key}", held[key], value))
+
+
+def _check_known(config: dict[str, Any], override: Override, parts: list[str]) -> None:
     """Report a key that the configuration does not have."""
-    if held is not _NONE:
-        return
     at: Any = config
     number = 0
     for part in parts:
-        inner = _inner(config, at, part)
+        inner = _child(at, part)
         if inner is _NONE:
             break
         at = inner
         number += 1
+    else:
+        return
     where = ".".join(parts[:number])
-    known = [str(key) for key in at] if isinstance(at, dict) else []
-    near = suggest(parts[number], known)
+    rest = ".".join(parts[number:])
+    if isinstance(at, str) and _is_hole(at):
+        advice = f"it is {at}: write {at[2:-1]}.{rest}={override.text.partition('=')[2]}"
+        raise ComposeError(f'"{where}" has no keys of its own', override.text, advice, None)
+    near = suggest(parts[number], [str(key) for key in at]) if isinstance(at, dict) else None
     better = ".".join([*parts[:number], near, *parts[number + 1 :]]) if near else None
     what = f'"{where}" has' if where else "the configuration has"
     advice = f'did you mean "{better}"?' if better else f"write +{override.text} where the key is to be added"
     raise ComposeError(f'{what} no key "{parts[number]}"', override.text, advice, better)
 
 
-def _inner(config: dict[str, Any], at: Any, part: str) -> Any:
+def _child(at: Any, part: str) -> Any:
+    """What stands behind a part of a key."""
+    if isinstance(at, list):
+        return at[int(part)] if part.isdigit() and int(part) < len(at) else _NONE
+    return at.get(part, _NONE) if isinstance(at, dict) else _NONE
+
+
+def _inner(config: dict[str, Any], at: Any, part: str, depth: int = 0) -> Any:
     """What stands behind a part of a key; an interpolation leads on to what it names."""
-    if isinstance(at, list) and part.isdigit() and int(part) < len(at):
-        return at[int(part)]
-    if not isinstance(at, dict) or part not in at:
-        return _NONE
-    value = at[part]
-    if at is not config and isinstance(value, str) and _is_hole(value):
-        return resolve(config, value)
-    return value
+    found = _child(at, part)
+    if not isinstance(found, str) or "${" not in found:
+        return found
+    if not _is_hole(found) or ":" in found:
+        return resolve(config, found, depth + 1)
+    if depth > DEEPEST:
+        raise ComposeError(f'"{found}" leads back to itself')
+    named = find(config, found[2:-1], depth + 1)
+    if named is _NONE:
+        raise ComposeError(f'"{found}" names a key that is not there')
+    return named
 
 
 def _is_hole(value: str) -> bool:
     return value.startswith("${") and value.endswith("}") and value.count("${") == 1
 
 
-def find(config: dict[str, Any], key: str) -> Any:
+def find(config: dict[str, Any], key: str, depth: int = 0) -> Any:
     """What a dotted key holds, `_NONE` where there is nothing."""
     at: Any = config
     for part in key.split("."):
-        at = _inner(config, at, part)
+        at = _inner(config, at, part, depth)
         if at is _NONE:
             return _NONE
     return at
@@ -448,14 +289,14 @@ def resolve(config: dict[str, Any], value: Any, depth: int = 0) -> Any:
     if depth > DEEPEST:
         raise ComposeError(f'"{value}" leads back to itself')
     if _is_hole(value) and ":" not in value:
-        held = find(config, value[2:-1])
+        held = find(config, value[2:-1], depth + 1)
         if held is _NONE:
             raise ComposeError(f'"{value}" names a key that is not there')
         return resolve(config, held, depth + 1)
     from re import sub
 
     def filled(match: Any) -> str:
-        held = find(config, match[1])
+        held = find(config, match[1], depth + 1)
         return match[0] if held is _NONE else str(resolve(config, held, depth + 1))
 
     return sub(r"\$\{([A-Za-z_][A-Za-z0-9_.]*)\}", filled, value)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from compiler.frontends.mml.commandlines import CommandLine
+    from compiler.frontends.mml.defaults import Tree
     from compiler.frontends.mml.planner import Plan
     from compiler.source import Origin
 
@@ -87,7 +88,7 @@ class Experiment:
         self.version = VERSION
         self.plugins: tuple[str, ...] = ()
         self.configs: str | None = None
-        self.tree: dict[str, Any] = {}
+        self.tree: Tree = {}
         self.tasks: dict[str, Task] = {}
         self.runs: list[Run] = []
         self.environment: ir.Environment | None = None

@@ -8,7 +8,8 @@ https://github.com/IMSY-DKFZ/mml
 from __future__ import annotations
 
 from compiler.diagnostics import listed, suggest
-from compiler.frontends.mml.composing import ComposeError, get
+from compiler.frontends.mml.composing import get
+from compiler.frontends.mml.defaults import ComposeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -614,9 +615,10 @@ class _Planner:
         if not self.pivot:
             self.refuse("suggest needs a pivot task", "pivot.name", "write pivot.name=TASK")
         distances = self.get("mode.distances")
-        if distances is None:
-            return  # mml-suggest's own default
-        for distance in distances if isinstance(distances, list) else [distances]:
+        distances = distances if isinstance(distances, list) else [distances]
+        if not distances:
+            self.refuse("suggest needs a distance", "mode.distances", f"there is {listed(SYMMETRIC, 'and')}")
+        for distance in distances:
             if not self.get(f"reuse.{distance}"):
                 self.refuse(
                     f'the distance "{distance}" is not reused', "mode.distances", f"write +reuse.{distance}=PROJECT"

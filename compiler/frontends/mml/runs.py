@@ -7,6 +7,7 @@ from compiler import reader
 from compiler.diagnostics import listed, suggest
 from compiler.frontends.mml import codes, commandlines, composing, planner
 from compiler.frontends.mml.commandlines import CommandError, CommandLine
+from compiler.frontends.mml.defaults import ComposeError
 from compiler.frontends.mml.experiment import Run
 from compiler.frontends.mml.grammar import Override, Sweep, parse
 from compiler.frontends.mml.planner import TAG, Knowledge, Model, Refusal, Step, base_of
@@ -108,11 +109,17 @@ def finish_runs(reading: Reading) -> None:
             known = listed(composing.plugins(), "and")
             message = f'"{plugin}" is no plug-in of MML\'s'
             reading.sink.report(core.WRONG_VALUE, message, experiment.origin, field="mml", help=f"there is {known}")
-    experiment.tree = composing.built_in(experiment.plugins)
+    own = None
     if experiment.configs is not None:
         from compiler.frontends.mml.ownconfigs import read_tree
 
-        experiment.tree = {**experiment.tree, **read_tree(experiment.configs, reading.files, reading.sink)}
+        own = read_tree(experiment.configs, reading.files, reading.sink)
+        if not own:
+            message = f'"{experiment.configs}" holds no configurations'
+            reading.sink.report(
+                core.MISSING_FILE, message, experiment.origin, help="mml-copy-conf makes a copy of MML's"
+            )
+    experiment.tree = composing.built_in(experiment.plugins, own)
     runs = [one for run in experiment.runs for one in _expanded(run, reading) if _compose(one, reading)]
     _name(runs, reading)
     state = _State(reading)
@@ -200,10 +207,10 @@ def _compose(run: Run, reading: Reading) -> bool:
             fine = False
     given = [override for override in run.line.overrides if not isinstance(override.value, Sweep)]
     try:
-        run.config, run.choices = composing.compose(reading.experiment.tree, given)
+        run.config, run.choices = composing.compose(reading.experiment.tree, given, skips_missing=run.line.multirun)
         for key in RESOLVED:
             composing.get(run.config, key)
-    except composing.ComposeError as error:
+    except ComposeError as error:
         at = run.at(error.text)
         advice = None if error.suggestion else error.help
         reading.sink.report(codes.UNKNOWN_OPTION, str(error), at, help=advice, suggestion=error.suggestion)

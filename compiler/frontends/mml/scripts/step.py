@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import glob
 import importlib
+import importlib.util
 import json
 import math
 import os
@@ -86,7 +87,7 @@ class Place:
         workers = os.environ.get("MML_LOCAL_WORKERS") or str(max(1, min(8, (os.cpu_count() or 2) - 1)))
         configs = os.environ.get("MML_CONFIGS_PATH") or "DEFAULT_CONF_PATH"
         if configs != "DEFAULT_CONF_PATH":
-            configs = os.path.abspath(configs)
+            configs = self.whole(os.path.abspath(configs))
         return {
             "MML_ENV_PATH": file,
             "MML_CONFIG_NAME": "config_mml",
@@ -101,6 +102,19 @@ class Place:
             "MML_LOCAL_WORKERS": workers,
             "MML_CONFIGS_PATH": configs,
         }
+
+    def whole(self, configs: str) -> str:
+        """A tree of configurations that MML can begin with: one without a root is laid over MML's own."""
+        if os.path.exists(os.path.join(configs, "config_mml.yaml")):
+            return configs
+        found = importlib.util.find_spec("mml")
+        if found is None or not found.submodule_search_locations:
+            say(f"mml is not there, whose configurations {configs} goes with")
+            return configs
+        whole = os.path.join(self.work, "configs")
+        for source in (os.path.join(next(iter(found.submodule_search_locations)), "configs"), configs):
+            shutil.copytree(source, whole, dirs_exist_ok=True)
+        return whole
 
 
 # ------------------------------------------------------------------------------------------------------ what travels
@@ -320,10 +334,8 @@ def step(options: argparse.Namespace) -> int:
     words = options.command
     run = Run(place, options.project, options.id)
     if options.sweep:
-        # A search is not continued: an attempt before this one has left locks. Its trials are in the study.
-        shutil.rmtree(os.path.join(place.results, options.project, "hpo"), ignore_errors=True)
         take(place, options.take)
-        status = call(words, environment)
+        status = search(place, options.project, words, environment)
         if status == 0:
             finish(place, options)
         return status
@@ -347,6 +359,41 @@ def step(options: argparse.Namespace) -> int:
             return UNFINISHED
     finish(place, options)
     return 0
+
+
+def search(place: Place, project: str, words: list[str], environment: dict[str, str]) -> int:
+    """Run the trials that are left of a search. Where its study is in a storage, those of earlier attempts count.
+
+    Without a storage the study died with the process, so that the search begins anew.
+    """
+    root = os.path.join(place.results, project, "hpo")
+    said = dict(word.split("=", 1) for word in words if "=" in word)
+    trials = int(said["hpo.trials"])
+    if said.get("hpo.storage", "null") == "null" and not any(word.startswith("hpo=") for word in words):
+        shutil.rmtree(root, ignore_errors=True)
+    held = os.path.isdir(root)
+    left = trials - ended(root)
+    if held and left <= 0:
+        say(f"{project} is finished already")
+        return 0
+    if held:
+        say(f"{project} goes on after {trials - left} trial(s)")
+    attempt = len(os.listdir(root)) if held else 0
+    folder = "${proj_path}/hpo/ci" + (f"-{attempt}" if attempt else "")
+    changed = {"hpo.trials": str(left), "hydra.sweep.dir": folder}
+    keys = [(word, word.partition("=")[0]) for word in words]
+    status = call([f"{key}={changed[key]}" if key in changed else word for word, key in keys], environment)
+    if status == 0 and not glob.glob(os.path.join(glob.escape(root), "*", "optimization_results.yaml")):
+        done = ended(root)
+        if done < trials:
+            say(f"{project} was asked to stop: {done} of {trials} trial(s) are done")
+            return UNFINISHED
+    return status
+
+
+def ended(root: str) -> int:
+    """The trials below a search's folder that came to a value."""
+    return len(glob.glob(os.path.join(glob.escape(root), "*", "*", "return_val.txt")))
 
 
 def finish(place: Place, options: argparse.Namespace) -> None:
