@@ -201,8 +201,30 @@ def report_parse(error: ValueError, slot: Slot, sink: Sink, code: Code) -> None:
     """Report what a small language's parser refused, at the character when it says which."""
     at = slot.span_here
     offset = getattr(error, "offset", None)
-    if offset is not None and at.text == slot.value:
-        at = Span(at.source, at.start + offset, min(at.end, at.start + offset + max(1, getattr(error, "length", 1))))
-    near = getattr(error, "suggestion", None)
-    fix = Fix(f'write "{near}"', Edit(slot.span_here, near)) if near and slot.span_here.text == slot.value else None
-    sink.report(code, str(error), at, suggestion=near, help=getattr(error, "help", None), fix=fix)
+    whole = str(slot.value)
+    length = 0 if offset is None else min(getattr(error, "length", 1), len(whole) - offset)
+    place = at if offset is None else within(slot, offset, length)
+    advice, near = getattr(error, "help", None), getattr(error, "suggestion", None)
+    if code is codes.BAD_OBJECTIVE:
+        advice, near = near, None  # an objective's is a sentence
+    fix = Fix(f"write {near}", Edit(at, _quoted_alike(at.text, near))) if near and "\n" not in at.text else None
+    sink.report(code, str(error), place, suggestion=near, help=advice, fix=fix)
+
+
+def _quoted_alike(raw: str, text: str) -> str:
+    """Text in the quotes of what it replaces."""
+    if raw[:1] == '"':
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "'" + text.replace("'", "''") + "'" if raw[:1] == "'" else text
+
+
+def within(slot: Slot, offset: int, length: int) -> Span:
+    """The span of a piece of a scalar's value: found again in the source, however the scalar is written."""
+    at, value = slot.span_here, str(slot.value)
+    piece, raw = value[offset : offset + length], at.text
+    if not piece or raw.count(piece) != value.count(piece):
+        return at
+    found = -1
+    for _ in range(value.count(piece, 0, offset) + 1):
+        found = raw.find(piece, found + 1)
+    return Span(at.source, at.start + found, at.start + found + length) if found >= 0 else at

@@ -170,6 +170,11 @@ def test_what_a_step_gets_wrong_is_said_where_it_stands(files: Files, steps: str
         ("name: a\npipelines: {p: {operations: [train], results: {branch: '-x'}}}\n", "wrong-value"),
         ("name: a\npipelines: {p: {operations: [train], on: pushes}}\n", "wrong-value"),
         ("name: a\npipelines: {p: {operations: [train], on: {schedule: {cron: often}}}}\n", "bad-cron"),
+        ("name: a\npipelines: {p: {operations: [train], on: {schedule: {cron: 0 0 31 2 *}}}}\n", "bad-cron"),
+        (
+            "name: a\npipelines: {p: {operations: [train], on: {schedule: {cron: 0 0 1 2 *, timezone: a b}}}}\n",
+            "wrong-value",
+        ),
         ("name: a\nmodules: {m: {entry: gone.py}}\n", "missing-file"),
         ("name: a\nmodules: {m: {entry: ../x.py}}\n", "bad-path"),
         ("name: a\nmodules: {m: {entry: train.py, requirements: none.txt}}\n", "missing-file"),

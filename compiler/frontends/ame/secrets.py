@@ -10,7 +10,7 @@ from compiler import codes
 from compiler.frontends.ame import codes as ame
 from compiler.frontends.ame import config, serde
 from compiler.frontends.ame.serde import Key
-from compiler.frontends.ame.variables import variable_name
+from compiler.frontends.tables import check_variable
 from compiler.reader import integer_of, is_null, number_of
 from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
 
@@ -120,7 +120,7 @@ def _grant(kind: str, slot: Slot, context: Context) -> config.SecretGrant | None
         message = f"AME drops the secret: it lacks {' and '.join(chr(34) + key + chr(34) for key in keys)}"
         _nothing(slot, context, message)
         return None
-    if not variable_name(values["variable"], found["variable"], context):
+    if not check_variable(values["variable"], found["variable"], context, found["variable"].span_here):
         return None
     where = slot if slot.tag is not None else found.get("origin")
     if kind == "vault":  # the documentation: `vault` is the Vault's name, `key` the path in it

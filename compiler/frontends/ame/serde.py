@@ -10,6 +10,7 @@ from __future__ import annotations
 from compiler import codes, reader
 from compiler.diagnostics import suggest
 from compiler.frontends.ame import codes as ame
+from compiler.frontends.tables import origin
 from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items
 
 TYPE_CHECKING = False
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from compiler.diagnostics import Sink
     from compiler.frontends.base import Files
-    from compiler.source import Origin
 
     T = TypeVar("T")
     Read: TypeAlias = "Callable[[Slot, Context], T | None]"
@@ -65,14 +65,6 @@ class Key:
         self.instead = instead
         self.left = left
         self.quiet = quiet
-
-
-def origin(slot: Slot) -> Origin:
-    """Where a thing is written: its node, or its slot where the node stands elsewhere (an alias) or is a scalar."""
-    value = slot.value
-    if not isinstance(value, str) and value.parent is slot.container and value.key == slot.key:
-        return value
-    return slot
 
 
 # ------------------------------------------------------------------------------------------------------------ mappings

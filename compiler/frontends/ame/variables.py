@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.credentials import check_variable
+from compiler.credentials import check_variable as check_credential
 from compiler.frontends.ame import serde
 from compiler.frontends.ame.serde import Key
+from compiler.frontends.tables import check_variable
 from compiler.ir import EnvVar
-from compiler.naming import is_variable, near_variable
-from compiler.reader import shown
-from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
+from compiler.yamltree import Mapping, Sequence, Slot, items, slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from compiler.frontends.ame.serde import Context, Table
-    from compiler.source import Span
 
 
 def _kept(slot: Slot, context: Context) -> Slot:
@@ -72,18 +70,8 @@ def _named(entry: Slot, context: Context) -> EnvVar | None:
 
 def _made(name: str, key: Slot, value: Slot, context: Context) -> EnvVar | None:
     text = serde.required_text(value, context)
-    if text is None or not variable_name(name, key, context, key.key_span if key is value else None):
+    if text is None or not check_variable(name, key, context, key.key_span if key is value else key.span_here):
         return None
     made = EnvVar(name=name, value=(text,) if text else (), origin=value)
-    check_variable(made, context.sink)
+    check_credential(made, context.sink)
     return made
-
-
-def variable_name(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
-    """Report what a shell does not take for a variable."""
-    if is_variable(name):
-        return True
-    near = near_variable(name)
-    message = f"{shown(Quoted(name))} is not a variable's name: letters, digits and _, no digit first"
-    context.sink.report(codes.BAD_NAME, message, at or slot.span_here, suggestion=near if near != name else None)
-    return False

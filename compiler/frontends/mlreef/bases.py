@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from compiler import codes, images, reader
 from compiler.diagnostics import suggest
-from compiler.frontends.mlreef.fields import Context, boolean, section, text
+from compiler.frontends.mlreef.fields import Context, boolean, text
+from compiler.frontends.tables import section
 from compiler.yamltree import Slot
 
 TYPE_CHECKING = False

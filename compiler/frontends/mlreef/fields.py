@@ -1,4 +1,4 @@
-"""How keys are read: a table for each kind of mapping, whose lines say which field a key fills and what reads it."""
+"""What reads the values of a manifest's keys: the functions that stand in the tables (`compiler.frontends.tables`)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,10 @@ if TYPE_CHECKING:
 
     from compiler.diagnostics import Sink
     from compiler.frontends.base import Files
-    from compiler.source import Origin
 
     T = TypeVar("T")
     Read: TypeAlias = "Callable[[Slot, Context], T | None]"
     Table: TypeAlias = "dict[str, tuple[str, Callable[[Slot, Context], Any]]]"
-
-_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-LONGEST_NAME = 255
 
 
 class Context:
@@ -34,36 +30,6 @@ class Context:
         self.folder = folder
 
 
-def origin(slot: Slot) -> Origin:
-    """Where a thing is written: its node, or its slot where the node stands elsewhere or is a scalar."""
-    value = slot.value
-    if not isinstance(value, str) and value.parent is slot.container and value.key == slot.key:
-        return value
-    return slot
-
-
-def section(
-    slot: Slot, context: Context, table: Table, what: str, required: tuple[str, ...] = ()
-) -> dict[str, Any] | None:
-    """The fields that a mapping's keys fill, with its origin; None where it is none, or lacks what it must have."""
-    node = reader.mapping(slot, context.sink)
-    if node is None:
-        return None
-    found: dict[str, Any] = {"origin": origin(slot)}
-    for key, given in node.entries.items():
-        line = table.get(key)
-        if line is None:
-            reader.unknown_key(str(key), node, table, context.sink, what)
-            continue
-        value = line[1](Slot(node, key, given, node.document), context)
-        if value is not None:
-            found[line[0]] = value
-    missing = [key for key in required if key not in node.entries]
-    for key in missing if not node.broken else ():
-        context.sink.report(codes.MISSING_KEY, f'{what} needs "{key}"', found["origin"])
-    return None if any(table[key][0] not in found for key in required) else found
-
-
 def text(slot: Slot, context: Context) -> str | None:
     """Text that is not empty."""
     value = reader.text(slot, context.sink)
@@ -71,20 +37,6 @@ def text(slot: Slot, context: Context) -> str | None:
         context.sink.report(codes.EMPTY_VALUE, f'"{slot.key}" is empty', slot.span_here)
         return None
     return value
-
-
-def name(slot: Slot, context: Context) -> str | None:
-    value = reader.text(slot, context.sink)
-    return value if value is not None and check_name(value, slot, context, slot.span_here) else None
-
-
-def check_name(value: str, slot: Slot, context: Context, at: Any = None) -> bool:
-    """Whether a name is one on every system; what is wrong with it is reported."""
-    if value and len(value) <= LONGEST_NAME and _NAME.issuperset(value) and value[0] not in "_-":
-        return True
-    message = f"{reader.shown(value)} is not a name: letters, digits, _ and -, a letter or a digit first"
-    context.sink.report(codes.BAD_NAME, message, at if at is not None else slot.key_span)
-    return False
 
 
 def boolean(slot: Slot, context: Context) -> bool | None:

@@ -8,19 +8,9 @@ from compiler import codes as core
 from compiler.diagnostics import listed, suggest
 from compiler.frontends.mlreef import codes, scripts
 from compiler.frontends.mlreef.bases import read_base
-from compiler.frontends.mlreef.fields import (
-    Context,
-    check_name,
-    choice,
-    duration,
-    integer,
-    list_of,
-    path,
-    quantity,
-    section,
-    text,
-)
+from compiler.frontends.mlreef.fields import Context, choice, duration, integer, list_of, path, quantity, text
 from compiler.frontends.mlreef.publishing import Publication, read_publication
+from compiler.frontends.tables import check_name, section
 from compiler.yamltree import Slot, slots
 
 TYPE_CHECKING = False

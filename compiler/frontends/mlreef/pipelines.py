@@ -12,23 +12,11 @@ from compiler import codes as core
 from compiler import reader
 from compiler.diagnostics import suggest
 from compiler.frontends.mlreef import codes, scripts
-from compiler.frontends.mlreef.fields import (
-    Context,
-    check_name,
-    choice,
-    duration,
-    integer,
-    list_of,
-    name,
-    origin,
-    path,
-    quantity,
-    section,
-    text,
-)
+from compiler.frontends.mlreef.fields import Context, choice, duration, integer, list_of, path, quantity, text
 from compiler.frontends.mlreef.modules import MODEL, OPERATION, TYPES_BY_WORD, VISUALIZATION, Module, unknown
 from compiler.frontends.mlreef.publishing import Publication, image_environment, software_of
 from compiler.frontends.mlreef.triggers import DEFAULT, read_triggers
+from compiler.frontends.tables import check_name, name, origin, section
 from compiler.ir import (
     NOTHING,
     Accelerator,

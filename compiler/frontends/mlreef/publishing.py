@@ -11,7 +11,8 @@ import os
 from posixpath import dirname, relpath
 
 from compiler.frontends.mlreef import codes
-from compiler.frontends.mlreef.fields import Context, boolean, choice, integer, list_of, name, section, text
+from compiler.frontends.mlreef.fields import Context, boolean, choice, integer, list_of, text
+from compiler.frontends.tables import name, section
 from compiler.images import DEFAULT_PYTHON, python_image
 from compiler.ir import (
     NOTHING,

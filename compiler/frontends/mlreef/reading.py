@@ -5,10 +5,10 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler import reader, yamltree
 from compiler.credentials import check_source
-from compiler.diagnostics import ERROR, Sink
+from compiler.diagnostics import Sink
 from compiler.frontends.mlreef import codes, scripts
 from compiler.frontends.mlreef.bases import read_base
-from compiler.frontends.mlreef.fields import Context, list_of, name, path, section, text
+from compiler.frontends.mlreef.fields import Context, list_of, path, text
 from compiler.frontends.mlreef.modules import (
     MODULE,
     Module,
@@ -21,6 +21,7 @@ from compiler.frontends.mlreef.modules import (
 from compiler.frontends.mlreef.pipelines import Composition, read_pipelines
 from compiler.frontends.mlreef.publishing import Publication, publish, read_publication
 from compiler.frontends.mlreef.triggers import read_triggers
+from compiler.frontends.tables import name, only_document, section
 from compiler.ir import NOTHING, Project
 from compiler.source import At
 from compiler.yamltree import Mapping, Slot
@@ -107,7 +108,7 @@ def _no_slot() -> Slot:
 def of_manifest(source: Source, unit: str, files: Files, sink: Sink) -> Holding | None:
     """What a `mlreef.yaml` says."""
     check_source(source, sink)
-    slot = _root(source, sink)
+    slot = only_document(source, sink, "begin it with name: and a name")
     if slot is None:
         return None
     context = Context(files, sink, unit.rpartition("/")[0])
@@ -148,23 +149,6 @@ def _of_module(slot: Slot, context: Context) -> Holding | None:
     modules = {name_: module for name_, module in modules.items() if name_ == given}
     publication = fields.get("publication") or Publication()
     return Holding(given, {"publication": publication, "origin": fields["origin"]}, modules, context)
-
-
-def _root(source: Source, sink: Sink) -> Slot | None:
-    """The one document of the file."""
-    errors = sink.count(ERROR)
-    documents = yamltree.parse(source, sink)
-    for slot in map(yamltree.root_slot, documents[1:]):
-        if not reader.is_null(slot.value):
-            sink.report(core.SEVERAL_DOCUMENTS, "a manifest is one YAML document, another begins here", slot.span_here)
-            break
-    if documents and documents[0].root is not None:
-        slot = yamltree.root_slot(documents[0])
-        if not reader.is_null(slot.value):
-            return slot
-    if sink.count(ERROR) == errors:
-        sink.report(core.EMPTY_FILE, "the manifest is empty", source.whole(), help="begin it with name: and a name")
-    return None
 
 
 def _project(found: Holding, unit: str) -> Project:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from compiler import codes, reader
 from compiler.diagnostics import listed, suggest
-from compiler.frontends.mlreef.fields import Context, list_of, section, text
+from compiler.frontends import tables
+from compiler.frontends.mlreef.fields import Context, list_of, text
+from compiler.frontends.tables import section
 from compiler.ir import OnCall, OnChangeRequest, OnManual, OnPipeline, OnPush, OnSchedule
 from compiler.yamltree import Sequence, Slot, items, slots
 
@@ -19,23 +21,20 @@ DEFAULT: tuple[Trigger, ...] = (OnManual(),)
 
 
 def _cron(slot: Slot, context: Context) -> str | None:
-    from compiler import cron
+    value = text(slot, context)
+    return None if value is None else tables.cron(slot, context, value)
 
-    value = reader.text(slot, context.sink)
-    if value is None:
-        return None
-    try:
-        return cron.text(cron.parse(value))
-    except cron.CronError as error:
-        reader.report_parse(error, slot, context.sink, codes.BAD_CRON)
-        return None
+
+def _zone(slot: Slot, context: Context) -> str | None:
+    value = text(slot, context)
+    return None if value is None else tables.timezone(slot, context, value)
 
 
 _GLOBS = list_of(text, least=1)
 _TABLES: dict[str, tuple[Any, Table]] = {
     "push": (OnPush, {"branches": ("branches", _GLOBS), "tags": ("tags", _GLOBS), "paths": ("paths", _GLOBS)}),
     "change_request": (OnChangeRequest, {"branches": ("branches", _GLOBS), "paths": ("paths", _GLOBS)}),
-    "schedule": (OnSchedule, {"cron": ("cron", _cron), "timezone": ("timezone", text)}),
+    "schedule": (OnSchedule, {"cron": ("cron", _cron), "timezone": ("timezone", _zone)}),
     "manual": (OnManual, {}),
     "call": (OnCall, {}),
 }

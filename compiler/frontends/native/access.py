@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from compiler import codes, reader
-from compiler.frontends.native.fields import (
-    boolean,
-    check_variable,
-    choice,
-    exclusive,
-    filled,
-    missing_one,
-    name,
-    section,
-    variable,
-)
+from compiler.frontends.native.fields import boolean, choice, exclusive, filled, missing_one
+from compiler.frontends.tables import check_variable, name, section, variable
 from compiler.ir import Identity, Permission, Secret, SecretUse
 from compiler.yamltree import Mapping, Slot, items, slots
 

@@ -12,14 +12,13 @@ from compiler.frontends.native.fields import (
     holed,
     list_of,
     missing_one,
-    name,
     pairs,
     plain,
-    section,
     shaped,
     shell,
 )
 from compiler.frontends.native.paths import path
+from compiler.frontends.tables import name, section
 from compiler.ir import Argument, Build, BuildImage, Call, Deploy, Entry, EnvVar, Exec, Ingress, Rollout, Script, Tool
 from compiler.tools import TOOLS
 from compiler.yamltree import Mapping, Sequence, Slot, items, slots

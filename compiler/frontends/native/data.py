@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from compiler.frontends.native.fields import choice, filled, quantity, section, shaped
+from compiler.frontends.native.fields import choice, filled, quantity, shaped
 from compiler.frontends.native.paths import absolute, folder_inside
+from compiler.frontends.tables import section
 from compiler.ir import Dataset, Store
 from compiler.yamltree import Slot
 

@@ -12,12 +12,12 @@ from compiler.frontends.native.fields import (
     plain,
     platform,
     said,
-    section,
     shaped,
     shell,
     variables,
 )
 from compiler.frontends.native.paths import path
+from compiler.frontends.tables import section
 from compiler.ir import Build, Environment, Publish
 from compiler.yamltree import Sequence, Slot
 

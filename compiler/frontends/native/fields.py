@@ -1,17 +1,13 @@
-"""How keys are read: a table for each kind of mapping, whose lines say which field a key fills and what reads it.
-
-A reading function takes a slot and the context, reports what is wrong, and gives the value or None. Tables are asked by
-what a mapping holds, so that a job pays for its own keys and not for all that there are.
-"""
+"""What reads the values of a manifest's keys: the functions that stand in the tables (`compiler.frontends.tables`)."""
 
 from __future__ import annotations
 
 from compiler import codes, reader
 from compiler.credentials import check_variable as check_credential
 from compiler.diagnostics import Code, Edit, Fix, Label, Sink, listed
+from compiler.frontends.tables import check_name, check_variable, origin
 from compiler.ir import EnvVar
-from compiler.naming import LONGEST_NAME, is_name, is_variable, near_name, near_variable
-from compiler.source import Origin, Span
+from compiler.reader import report_parse, within
 from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
 
 TYPE_CHECKING = False
@@ -39,42 +35,7 @@ class Context:
         self.parsed: dict[tuple[Code, str], Any] = {}  # what the small languages read: the same few texts come again
 
 
-def origin(slot: Slot) -> Origin:
-    """Where a thing is written: its node, or its slot where the node stands elsewhere (an alias) or is a scalar."""
-    value = slot.value
-    if not isinstance(value, str) and value.parent is slot.container and value.key == slot.key:
-        return value
-    return slot
-
-
 # ------------------------------------------------------------------------------------------------------------ mappings
-
-
-def section(
-    slot: Slot, context: Context, table: Table, what: str, required: tuple[str, ...] = ()
-) -> dict[str, Any] | None:
-    """The fields that a mapping's keys fill, with its origin; None where it is no mapping or lacks what it must have.
-
-    `what` is how messages call it: "a job".
-    """
-    node = reader.mapping(slot, context.sink)
-    if node is None:
-        return None
-    found: dict[str, Any] = {"origin": origin(slot)}
-    for key, given in node.entries.items():
-        line = table.get(key)
-        if line is None:
-            reader.unknown_key(str(key), node, table, context.sink, what)
-            continue
-        value = line[1](Slot(node, key, given, node.document), context)
-        if value is not None:
-            found[line[0]] = value
-    if not required:
-        return found
-    missing = [key for key in required if key not in node.entries]
-    for key in missing if not node.broken else ():
-        context.sink.report(codes.MISSING_KEY, f'{what} needs "{key}"', found["origin"])
-    return None if any(table[key][0] not in found for key in required) else found
 
 
 def exclusive(slot: Slot, context: Context, what: str, *keys: str) -> list[str]:
@@ -226,18 +187,6 @@ def shell(slot: Slot, context: Context) -> Text | None:
     return value
 
 
-def within(slot: Slot, offset: int, length: int) -> Span:
-    """The span of a piece of a scalar's value: found again in the source, however the scalar is written."""
-    at, value = slot.span_here, str(slot.value)
-    piece, raw = value[offset : offset + length], at.text
-    if not piece or raw.count(piece) != value.count(piece):
-        return at
-    found = -1
-    for _ in range(value.count(piece, 0, offset) + 1):
-        found = raw.find(piece, found + 1)
-    return Span(at.source, at.start + found, at.start + found + length) if found >= 0 else at
-
-
 def boolean(slot: Slot, context: Context) -> bool | None:
     return reader.boolean(slot, context.sink)
 
@@ -337,67 +286,11 @@ def _parsed(slot: Slot, context: Context, parse: Callable[[str], T], code: Code)
         found = context.parsed[code, value] = parse(value)
         return found
     except ValueError as error:
-        report_parse(error, slot, context, code)
+        report_parse(error, slot, context.sink, code)
         return None
 
 
-def report_parse(error: ValueError, slot: Slot, context: Context, code: Code) -> None:
-    at = slot.span_here
-    offset = getattr(error, "offset", None)
-    whole = str(slot.value)
-    length = 0 if offset is None else min(getattr(error, "length", 1), len(whole) - offset)
-    place = at if offset is None else within(slot, offset, length)
-    advice, near = getattr(error, "help", None), getattr(error, "suggestion", None)
-    if code is codes.BAD_OBJECTIVE:
-        advice, near = near, None  # an objective's is a sentence
-    fix = Fix(f"write {near}", Edit(at, _quoted_alike(at.text, near))) if near and "\n" not in at.text else None
-    context.sink.report(code, str(error), place, suggestion=near, help=advice, fix=fix)
-
-
-def _quoted_alike(raw: str, text: str) -> str:
-    """Text in the quotes of what it replaces."""
-    if raw[:1] == '"':
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return "'" + text.replace("'", "''") + "'" if raw[:1] == "'" else text
-
-
-# ---------------------------------------------------------------------------------------------------------------- names
-
-
-def check_name(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
-    """Report a name that not every system takes."""
-    if is_name(name):
-        return True
-    if len(name) > LONGEST_NAME:
-        message, near = f"a name has at most {LONGEST_NAME} characters, not {len(name)}", None
-    else:
-        message = f"{reader.shown(Quoted(name))} is not a name: letters, digits, _ and -, a letter or digit first"
-        near = near_name(name)
-    context.sink.report(codes.BAD_NAME, message, at or slot.key_span, suggestion=near)
-    return False
-
-
-def name(slot: Slot, context: Context) -> str | None:
-    """A name that this key gives to something."""
-    value = reader.text(slot, context.sink)
-    if value is None or not check_name(value, slot, context, slot.span_here):
-        return None
-    return value
-
-
-def check_variable(name: str, slot: Slot, context: Context, at: Span | None = None) -> bool:
-    """Report what is not an environment variable's name."""
-    if is_variable(name):
-        return True
-    near = near_variable(name)
-    message = f"{reader.shown(Quoted(name))} is not a variable's name: letters, digits and _, no digit first"
-    context.sink.report(codes.BAD_NAME, message, at or slot.key_span, suggestion=near if near != name else None)
-    return False
-
-
-def variable(slot: Slot, context: Context) -> str | None:
-    value = reader.text(slot, context.sink)
-    return value if value is not None and check_variable(value, slot, context, slot.span_here) else None
+# ------------------------------------------------------------------------------------------------------------ variables
 
 
 def env(slot: Slot, context: Context) -> tuple[EnvVar, ...] | None:

@@ -16,7 +16,6 @@ from compiler.frontends.native.actions import (
 from compiler.frontends.native.environments import SHELLS, environment_or_name
 from compiler.frontends.native.fields import (
     boolean,
-    check_name,
     choice,
     condition,
     duration,
@@ -27,20 +26,18 @@ from compiler.frontends.native.fields import (
     integer,
     list_of,
     missing_one,
-    name,
     objective,
-    origin,
     pairs,
     plain,
     platform,
     port,
     quantity,
     said,
-    section,
     variables,
 )
 from compiler.frontends.native.paths import absolute, folder_inside, holed_path, output_path, path
 from compiler.frontends.native.resources import read_resources
+from compiler.frontends.tables import check_name, name, origin, section
 from compiler.ir import (
     Approval,
     Artifact,

@@ -13,19 +13,18 @@ from compiler.frontends.native.fields import (
     holed,
     integer,
     list_of,
-    name,
     objective,
     port,
-    report_parse,
-    section,
     shaped,
     shell,
 )
 from compiler.frontends.native.jobs import read_job, read_need
 from compiler.frontends.native.paths import path
 from compiler.frontends.native.resources import read_resources
+from compiler.frontends.tables import name, section
 from compiler.ir import LIFECYCLE_STEPS, Lifecycle, Model, Probe, Script, Service
 from compiler.paths import PathError, from_root
+from compiler.reader import report_parse
 from compiler.yamltree import Mapping, Slot, slots
 
 TYPE_CHECKING = False
@@ -107,7 +106,7 @@ def _function(slot: Slot, context: Context) -> str | None:
     try:
         return f"{from_root(file, context.folder)}:{function}"
     except PathError as error:
-        report_parse(error, slot, context, codes.BAD_PATH)
+        report_parse(error, slot, context.sink, codes.BAD_PATH)
         return None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from compiler import codes, reader
-from compiler.frontends.native.fields import boolean, choice, list_of, named, plain, section
+from compiler.frontends.native.fields import boolean, choice, list_of, named, plain
+from compiler.frontends.tables import section
 from compiler.ir import Parameter
 from compiler.parameter import EXAMPLES, compare, fits
 from compiler.yamltree import Mapping, Quoted, Slot

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from compiler import codes, reader
-from compiler.frontends.native.fields import holed, plain, report_parse
+from compiler.frontends.native.fields import holed, plain
 from compiler.ir import Ref
 from compiler.paths import CONTROL, ROOT, PathError, check_characters, from_root, joined
 from compiler.pattern import Pattern
+from compiler.reader import report_parse
 from compiler.yamltree import Slot
 
 TYPE_CHECKING = False
@@ -106,7 +107,7 @@ def _is_root(found: str, slot: Slot, context: Context) -> bool:
 
 
 def _report(error: PathError, slot: Slot, context: Context) -> None:
-    report_parse(error, slot, context, codes.BAD_PATH)
+    report_parse(error, slot, context.sink, codes.BAD_PATH)
 
 
 def absolute(slot: Slot, context: Context) -> str | None:

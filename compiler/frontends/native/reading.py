@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from compiler import VERSION, codes, reader, yamltree
+from compiler import VERSION, codes, reader
 from compiler.credentials import check_source
-from compiler.diagnostics import ERROR, Sink
+from compiler.diagnostics import Sink
 from compiler.frontends.native.access import read_identity, read_secret
 from compiler.frontends.native.data import read_dataset, read_store
 from compiler.frontends.native.environments import read_environment
-from compiler.frontends.native.fields import Context, env, list_of, name, named, plain, section
+from compiler.frontends.native.fields import Context, env, list_of, named, plain
 from compiler.frontends.native.jobs import read_defaults, read_job, read_template
 from compiler.frontends.native.models import read_lifecycle, read_model, read_service
 from compiler.frontends.native.parameters import read_parameters
 from compiler.frontends.native.settings import read_include, read_settings
 from compiler.frontends.native.triggers import read_pipeline
+from compiler.frontends.tables import name, only_document, section
 from compiler.ir import Project
 from compiler.source import Source
 from compiler.yamltree import Mapping, Slot
@@ -88,28 +89,11 @@ MANIFEST: Table = {
 def read_source(source: Source, unit: str, sink: Sink) -> Project | None:
     """The project of a manifest's text. `unit` is its path from the repository's root."""
     check_source(source, sink)
-    slot = _root(source, sink)
+    slot = only_document(source, sink, "begin it with version: 1")
     if slot is None:
         return None
     folder = unit.rpartition("/")[0]
     return _project(slot, unit, Context(sink, folder))
-
-
-def _root(source: Source, sink: Sink) -> Slot | None:
-    """The one document of the file."""
-    errors = sink.count(ERROR)
-    documents = yamltree.parse(source, sink)
-    for slot in map(yamltree.root_slot, documents[1:]):
-        if not reader.is_null(slot.value):
-            sink.report(codes.SEVERAL_DOCUMENTS, "a manifest is one YAML document, another begins here", slot.span_here)
-            break
-    if documents and documents[0].root is not None:
-        slot = yamltree.root_slot(documents[0])
-        if not reader.is_null(slot.value):
-            return slot
-    if sink.count(ERROR) == errors:
-        sink.report(codes.EMPTY_FILE, "the manifest is empty", source.whole(), help="begin it with version: 1")
-    return None
 
 
 def _project(slot: Slot, unit: str, context: Context) -> Project | None:

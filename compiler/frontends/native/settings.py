@@ -5,22 +5,10 @@ from __future__ import annotations
 from compiler import codes, reader
 from compiler.diagnostics import suggest
 from compiler.frontends import FRONT_ENDS, base
-from compiler.frontends.native.fields import (
-    boolean,
-    check_name,
-    choice,
-    data,
-    exclusive,
-    filled,
-    list_of,
-    name,
-    origin,
-    platform,
-    quantity,
-    section,
-)
+from compiler.frontends.native.fields import boolean, choice, data, exclusive, filled, list_of, platform, quantity
 from compiler.frontends.native.paths import folder_inside, glob, path
 from compiler.frontends.native.resources import ACCELERATOR, read_accelerator
+from compiler.frontends.tables import check_name, name, origin, section
 from compiler.ir import Accelerator, Include, Runner, Settings
 from compiler.yamltree import Mapping, Slot, slots
 

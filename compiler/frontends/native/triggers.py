@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from compiler import codes, reader
 from compiler.diagnostics import listed, suggest
-from compiler.frontends.native.fields import (
-    boolean,
-    choice,
-    env,
-    filled,
-    list_of,
-    name,
-    pairs,
-    plain,
-    said,
-    section,
-    shaped,
-)
+from compiler.frontends import tables
+from compiler.frontends.native.fields import boolean, choice, env, filled, list_of, pairs, plain, said
 from compiler.frontends.native.jobs import read_pool
 from compiler.frontends.native.parameters import read_parameters
 from compiler.frontends.native.paths import glob
+from compiler.frontends.tables import name, section
 from compiler.ir import (
     Concurrency,
     OnCall,
@@ -39,26 +29,15 @@ if TYPE_CHECKING:
     from compiler.frontends.native.fields import Context, Table
     from compiler.ir import Trigger
 
-_zone = shaped(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}", "Europe/Berlin")
-
 
 def _cron(slot: Slot, context: Context) -> str | None:
-    """A schedule's five fields, in their one spelling."""
-    from compiler import cron
-    from compiler.frontends.native.fields import report_parse
-
     value = plain(slot, context)
-    if value is None:
-        return None
-    try:
-        found = cron.parse(value)
-    except cron.CronError as error:
-        report_parse(error, slot, context, codes.BAD_CRON)
-        return None
-    if found.never:
-        context.sink.report(codes.BAD_CRON, f"{reader.shown(value)} never comes: no month has that day", slot.span_here)
-        return None
-    return cron.text(found)
+    return None if value is None else tables.cron(slot, context, value)
+
+
+def _zone(slot: Slot, context: Context) -> str | None:
+    value = plain(slot, context)
+    return None if value is None else tables.timezone(slot, context, value)
 
 
 PUSH: Table = {
