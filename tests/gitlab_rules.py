@@ -130,6 +130,7 @@ def variables_of(
     if tag:
         found["CI_COMMIT_TAG"] = tag
     elif event == "change_request":
+        found["CI_MERGE_REQUEST_ID"] = "1"
         found["CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"] = branch
         found["CI_MERGE_REQUEST_TARGET_BRANCH_NAME"] = "main"
     else:

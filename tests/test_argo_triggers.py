@@ -362,6 +362,22 @@ def test_a_call_is_a_workflow_that_is_waited_for() -> None:
     assert f'value: "{{{{=toJson({wanted})[1:len(toJson({wanted})) - 1]}}}}"' in text
 
 
+def test_what_a_change_request_calls_is_told_so() -> None:
+    called = pipeline(job("x", condition=event_is("call")), name="inner", triggers=(ir.OnCall(),))
+    between = pipeline(
+        job("b", action=ir.Call(pipeline="inner"), environment=None), name="between", triggers=(ir.OnCall(),)
+    )
+    caller = pipeline(
+        job("b", action=ir.Call(pipeline="between"), environment=None),
+        name="outer",
+        triggers=(ir.OnChangeRequest(), ir.OnManual()),
+    )
+    made = Made(project(caller, between, called))
+    told = "workflow.parameters.event == 'change_request' ? 'change_request' : 'call'"
+    for name in ("outer", "between"):
+        assert f"toJson({told})" in made.template("b", name)["resource"]["manifest"]
+
+
 def test_a_pipeline_after_another_is_started_by_its_exit_handler() -> None:
     before = pipeline(job("a"), name="before")
     after = pipeline(

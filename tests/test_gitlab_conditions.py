@@ -165,6 +165,22 @@ def test_a_child_pipeline_asks_for_the_source_of_its_parent() -> None:
     assert child.expression(parse("event == 'pipeline'")) == '$HEADRACE_SOURCE == "after"'
 
 
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ("event == 'change_request'", "$CI_MERGE_REQUEST_ID"),
+        ("event != 'change_request'", "$CI_MERGE_REQUEST_ID == null"),
+        ("event == 'call'", "$HEADRACE_SOURCE =~ /^(call|pipeline)$/ && $CI_MERGE_REQUEST_ID == null"),
+        ("event != 'call'", "$HEADRACE_SOURCE !~ /^(call|pipeline)$/ || $CI_MERGE_REQUEST_ID"),
+        ("event in ['change_request', 'call']", "$CI_MERGE_REQUEST_ID || $HEADRACE_SOURCE =~ /^(call|pipeline)$/"),
+        ("not (event in ['change_request', 'push'])", '$CI_MERGE_REQUEST_ID == null && $HEADRACE_SOURCE != "push"'),
+        ("event == 'push'", '$HEADRACE_SOURCE == "push"'),
+    ],
+)
+def test_what_a_change_request_calls_is_its_own_run(text: str, expression: str) -> None:
+    assert Dialect(child=True, called=True).expression(parse(text)) == expression
+
+
 def test_an_event_that_never_is_never_holds() -> None:
     test = Dialect(child=False).expression(parse("event == 'pipeline'"))
     assert not any(holds(test, {"CI_PIPELINE_SOURCE": source}) for source in ("push", "pipeline", "web"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +61,16 @@ def test_two_needs_of_one_job_are_one_edge_that_is_the_stricter() -> None:
     )
     (edge,) = made.instances["b"].needs
     assert (edge.artifacts, edge.optional) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("event", "inside"), [("push", "call"), ("manual", "call"), ("change_request", "change_request")]
+)
+def test_what_a_change_request_calls_is_its_own_run(event: str, inside: str) -> None:
+    inner = Pipeline(name="inner", jobs=(job("work"),), triggers=(OnCall(),))
+    outer = Pipeline(name="main", jobs=(job("c", action=Call(pipeline="inner")),))
+    made = expand(Project(name="p", pipelines=(outer, inner)), outer, VALUES.at(event), {})
+    assert made.instances["c/work"].facts.event == inside
 
 
 def test_a_call_is_a_start_what_it_calls_and_an_end() -> None:

@@ -60,6 +60,7 @@ def _inside(expression: str) -> str:
 def call(scope: Scope, job: Job, name: str) -> dict[str, Any]:
     """The template that runs another pipeline of the project, at this run's commit."""
     from targets.argo.jobs import given_inputs, retry
+    from targets.argo.scope import may_be_reviewed
 
     action = job.action
     assert isinstance(action, Call)
@@ -67,7 +68,9 @@ def call(scope: Scope, job: Job, name: str) -> dict[str, Any]:
     declared = scope.declared(called)
     arguments = {"repository": "workflow.parameters.repository", "revision": scope.fact("commit")}
     if "event" in declared:
-        arguments["event"] = "'call'"
+        event = scope.fact("event")
+        reviewed = f"{event} == 'change_request' ? 'change_request' : 'call'"
+        arguments["event"] = reviewed if may_be_reviewed(scope.pipeline) else "'call'"
     for fact in ("branch", "tag"):
         if fact in declared:
             arguments[fact] = scope.fact(fact)

@@ -10,6 +10,7 @@ from compiler.ir import (
     Compare,
     Matches,
     Not,
+    OnCall,
     OnChangeRequest,
     OnPush,
     Or,
@@ -358,6 +359,11 @@ def uses_of(pipeline: Pipeline, project: Project) -> Uses:
     return uses
 
 
+def may_be_reviewed(pipeline: Pipeline) -> bool:
+    """Whether a run can be a change request's: by its own trigger, or by the run that calls it."""
+    return any(isinstance(trigger, OnCall | OnChangeRequest) for trigger in pipeline.triggers)
+
+
 def _of_job(job: Job, pipeline: Pipeline, project: Project, uses: Uses) -> None:
     for ref in commands.refs(job):
         if ref.kind == "git" and ref.name != "repository":
@@ -372,6 +378,8 @@ def _of_job(job: Job, pipeline: Pipeline, project: Project, uses: Uses) -> None:
     if isinstance(job.action, Call):
         called = next((one for one in project.pipelines if one.name == job.action.pipeline), None)
         if called is not None and called is not pipeline:
-            for name in ("branch", "tag"):
+            # What a change request starts stays its run in whatever it calls.
+            passed = ("branch", "tag", "event") if may_be_reviewed(pipeline) else ("branch", "tag")
+            for name in passed:
                 if name in uses_of(called, project).triggered:
                     uses.fact(name)

@@ -50,12 +50,21 @@ class Rule(Node):
     include: bool = True
 
 
+REVIEWED = "$CI_MERGE_REQUEST_ID"
+STARTED_WITHIN = frozenset(CHILD_EVENTS["call"])
+
+
 class Dialect:
-    """How a file's conditions are spelt: the variable that tells the event, and whether it is a child pipeline's."""
+    """How a file's conditions are spelt: the variable that tells the event, and whether it is a child pipeline's.
 
-    __slots__ = ("_known", "events", "source")
+    `called` is a child that other pipelines start: in a change request's run its event is that change request.
+    https://docs.gitlab.com/ci/pipelines/downstream_pipelines/#run-child-pipelines-with-merge-request-pipelines
+    """
 
-    def __init__(self, child: bool) -> None:
+    __slots__ = ("_known", "called", "events", "source")
+
+    def __init__(self, child: bool, called: bool = False) -> None:
+        self.called = called
         self.source = "$HEADRACE_SOURCE" if child else "$CI_PIPELINE_SOURCE"
         self.events = CHILD_EVENTS if child else NATIVE_EVENTS
         self._known: dict[Condition | None, tuple[Rule, ...]] = {}
@@ -132,6 +141,21 @@ class Dialect:
         return _all(leaves) if negated else _any(leaves)
 
     def _event(self, events: tuple[str, ...], negated: bool) -> tuple[str, int]:
+        if not self.called:
+            return self._source(events, negated)
+        others = tuple(event for event in events if event != "change_request")
+        reviewed = (f"{REVIEWED} == null" if negated else REVIEWED), 2
+        if not others:
+            return reviewed
+        test = self._source(others, negated)
+        if len(others) < len(events):
+            return _all([reviewed, test]) if negated else _any([reviewed, test])
+        if STARTED_WITHIN.isdisjoint(source for event in others for source in self.events[event]):
+            return test
+        elsewhere = (REVIEWED if negated else f"{REVIEWED} == null"), 2
+        return _any([test, elsewhere]) if negated else _all([test, elsewhere])
+
+    def _source(self, events: tuple[str, ...], negated: bool) -> tuple[str, int]:
         sources = [source for event in events for source in self.events.get(event, ())]
         if len(sources) == 1:
             return f'{self.source} {"!=" if negated else "=="} "{sources[0]}"', 2

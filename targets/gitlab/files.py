@@ -14,7 +14,6 @@ from compiler.ir import (
     Job,
     OnCall,
     OnChangeRequest,
-    OnPipeline,
     Pipeline,
     Project,
     Ref,
@@ -120,7 +119,8 @@ class File:
         self.settings = settings
         self.notes = notes
         self.sink = notes.sink
-        self.dialect = Dialect(child)
+        self.is_called = any(isinstance(trigger, OnCall) for trigger in pipeline.triggers)
+        self.dialect = Dialect(child, called=child and self.is_called)
         self.is_child = child
         self.has_header = has_header
         self.starts = starts
@@ -160,10 +160,9 @@ class File:
 
     def may_run_on_change_request(self, unit: Unit) -> bool:
         """Whether a job can be part of a change request's pipeline, its own or one that it calls."""
-        triggers = self.pipeline.triggers
-        if any(isinstance(trigger, OnCall | OnPipeline) for trigger in triggers):
+        if self.is_called:
             return True
-        started = any(isinstance(trigger, OnChangeRequest) for trigger in triggers)
+        started = any(isinstance(trigger, OnChangeRequest) for trigger in self.pipeline.triggers)
         return started and on_event(unit.condition, "change_request") is not False
 
     def refs_of(self, environment: Any) -> list[Ref]:

@@ -316,7 +316,7 @@ class Output:
         self.documents.append(Document(path=path, documents=(data,), manifests=manifests))
 
     def _child_data(self, file: File, body: Body, variables: dict[str, object]) -> dict[str, Any]:
-        rules = triggers.child_rules(events_needed=file.uses_event, caches=file.uses_cache)
+        rules = triggers.child_rules(file.dialect, events_needed=file.uses_event, caches=file.uses_cache)
         cancels = triggers.cancels(file.pipeline) or file.pipeline.concurrency is None
         data: dict[str, Any] = {
             "workflow": {

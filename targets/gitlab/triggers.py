@@ -8,6 +8,7 @@ from __future__ import annotations
 from compiler import codes
 from compiler.ir import (
     NOTHING,
+    Compare,
     Node,
     OnCall,
     OnChangeRequest,
@@ -152,20 +153,17 @@ def start_rules(found: list[tuple[Pipeline, Clause]], *, events_needed: bool, ca
     return list(rules.values())
 
 
-def child_rules(*, events_needed: bool, caches: bool) -> list[dict[str, Any]]:
+def child_rules(dialect: Dialect, *, events_needed: bool, caches: bool) -> list[dict[str, Any]]:
     """The rules of a child pipeline: it always runs. (Without any, its jobs would be left out of merge requests.)"""
     rules: list[dict[str, Any]] = []
-    if events_needed:
-        dialect = Dialect(child=True)
-        for event, sources in dialect.events.items():
-            test = f'== "{sources[0]}"' if len(sources) == 1 else f"=~ /^({'|'.join(sorted(sources))})$/"
-            values = {"HEADRACE_GIT_EVENT": event}
-            if caches and event == "change_request":
-                values["HEADRACE_CACHE_POLICY"] = "pull"
-            rules.append({"if": f"{dialect.source} {test}", "variables": values})
-    elif caches:
-        test = '$HEADRACE_SOURCE == "merge_request_event"'
-        rules.append({"if": test, "variables": {"HEADRACE_CACHE_POLICY": "pull"}})
+    # The first rule that fits counts, so what a change request's run calls must come after that event.
+    for event in sorted(dialect.events, key="change_request".__ne__):
+        values: dict[str, Any] = {"HEADRACE_GIT_EVENT": event} if events_needed else {}
+        if caches and event == "change_request":
+            values["HEADRACE_CACHE_POLICY"] = "pull"
+        if values:
+            test = Compare(subject="event", operator="==", values=(event,))
+            rules.append({"if": dialect.expression(test), "variables": values})
     return [*rules, {"when": "always"}]
 
 

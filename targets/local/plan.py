@@ -140,7 +140,8 @@ def _called(plan: Plan, made: Instance, called: Pipeline, values: Values) -> _Le
     plan.instances[start.id] = start
     made.kind = JOINED
     made.needs = (Edge(start.id, artifacts=False),)
-    return _Level(called, made.id + "/", made.name + "/", parameter_values(called, given), "call", start.id)
+    event = "change_request" if made.facts.event == "change_request" else "call"
+    return _Level(called, made.id + "/", made.name + "/", parameter_values(called, given), event, start.id)
 
 
 # ----------------------------------------------------------------------------------------------------------- selection

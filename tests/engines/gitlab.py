@@ -38,6 +38,12 @@ def execute(checkout: Checkout, run: Run) -> Seen:
     arguments += ["--ignore-predefined-vars", ",".join(given)]
     for name, value in {**given, **run.secrets}.items():
         arguments += ["--variable", f"{name}={value}"]
+    # GitLab hands these on to child pipelines, the tool hands on nothing of its command line:
+    # https://docs.gitlab.com/ci/pipelines/downstream_pipelines/#run-child-pipelines-with-merge-request-pipelines
+    review = {name: value for name, value in given.items() if name.startswith("CI_MERGE_REQUEST_")}
+    everywhere = checkout.home / ".gitlab-ci-local" / "variables.yml"
+    everywhere.parent.mkdir(exist_ok=True)
+    everywhere.write_text(json.dumps({"global": review}), encoding="utf-8")
     inputs = checkout.home / "inputs.yml"  # on the command line `true` and `1` would be no texts
     inputs.write_text(json.dumps(given_inputs(run)), encoding="utf-8")
     arguments += ["--inputs-file", str(inputs)]
@@ -68,6 +74,7 @@ def variables(checkout: Checkout, run: Run) -> dict[str, str]:
     found = {"CI_PIPELINE_SOURCE": SOURCES.get(run.event, run.event), "CI_DEFAULT_BRANCH": "main"}
     if run.event == "change_request":
         found |= {
+            "CI_MERGE_REQUEST_ID": "1",
             "CI_MERGE_REQUEST_IID": "1",
             "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": run.branch,
             "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
