@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from compiler.target import Target
 
 MARK = "Compiled by headrace"
+STAGED = ".headrace-"  # in a temporary name, before the number of the process that writes
 HEAD_BYTES = 4096  # what a front end sees of a file to recognise it
 
 
@@ -315,17 +316,19 @@ def write(files: Sequence[OutputFile], root: str, sink: Sink, force: bool = Fals
     """Write all files or none; gives the paths that changed.
 
     Every file is written beside its place under a temporary name first. Only when all of them stand there complete
-    are they renamed, one atomic step each; a file that can't be renamed puts the earlier ones back. A file without
-    headrace's header is never overwritten unless `force` says so.
+    are they renamed, one atomic step each; a file that can't be renamed puts the earlier ones back. Whenever the process
+    is killed, each file is whole, the old one or the new one, and the next write ends what was left undone. A file
+    without headrace's header is never overwritten unless `force` says so.
     """
     output = Repository(root)
     changed = [file for file in files if _is_change(file, output, sink, force)]
     if sink.failed:
         return []
+    _clear([output.path(file.path) for file in files])
     staged: list[tuple[str, str]] = []
     try:
         for file in changed:
-            staged.append(_stage(output.path(file.path), file.text))
+            staged.append(_stage(output.path(file.path), file.text.encode("utf-8")))
     except (OSError, OutsideError) as error:
         _discard(staged)
         sink.report(codes.UNWRITABLE, f"{file.path} can't be written: {_reason(error)}")
@@ -383,15 +386,15 @@ def _reason(error: BaseException) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
-def _stage(path: str, text: str) -> tuple[str, str]:
-    """Write the text under a temporary name beside its place; gives (temporary, path)."""
+def _stage(path: str, content: bytes) -> tuple[str, str]:
+    """Write the content under a temporary name beside its place; gives (temporary, path)."""
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f".{os.path.basename(path)}.headrace-{os.getpid()}")
+    temporary = os.path.join(folder, f".{os.path.basename(path)}{STAGED}{os.getpid()}")
     mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else None
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with open(temporary, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if mode is not None:
@@ -402,11 +405,40 @@ def _stage(path: str, text: str) -> tuple[str, str]:
     return temporary, path
 
 
+def _clear(paths: list[str]) -> None:
+    """Remove what processes left that were killed while they wrote these files."""
+    names: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        names.setdefault(folder, set()).add(name)
+    for folder, own in names.items():
+        try:
+            held = os.listdir(folder)
+        except OSError:
+            continue
+        for name in held:
+            base, _, number = name[1:].rpartition(STAGED)
+            if base in own and number.isdecimal() and not _is_running(int(number)):
+                _discard([(os.path.join(folder, name), "")])
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there is no asking there: signal 0 would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def _discard(staged: list[tuple[str, str]]) -> None:
     for temporary, _ in staged:
         try:
             os.unlink(temporary)
-        except FileNotFoundError:
+        except OSError:
             continue
 
 
@@ -437,10 +469,12 @@ def _bytes(path: str) -> bytes | None:
 def _restore(done: list[tuple[str, bytes | None]]) -> None:
     for path, before in reversed(done):
         if before is None:
-            os.unlink(path)
-        else:
-            with open(path, "wb") as file:
-                file.write(before)
+            _discard([(path, "")])
+            continue
+        try:
+            os.replace(*_stage(path, before))
+        except OSError:  # what hinders here is reported already
+            continue
 
 
 def drift(
