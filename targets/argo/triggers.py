@@ -127,7 +127,11 @@ def event_source(scope: Scope, project: Project) -> dict[str, Any]:
 
 
 def sensor(scope: Scope) -> dict[str, Any]:
-    """Starts the pipeline for the pushes and change requests that it wants, at exactly their commit."""
+    """Starts the pipeline for the pushes and change requests that it wants, at exactly their commit.
+
+    Argo Events takes a template that comes to nothing for an error, but for those that have a value to fall back on: all
+    but the commit, without which nothing is to start.
+    """
     arguments, values = _arguments(scope)
     workflow: dict[str, Any] = {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -142,8 +146,7 @@ def sensor(scope: Scope) -> dict[str, Any]:
             "source": {"resource": workflow},
             "parameters": [
                 {
-                    # The value is for a template that comes to nothing, which Argo Events takes for an error.
-                    "src": {"dependencyName": "webhook", "dataTemplate": value, "value": ""},
+                    "src": {"dependencyName": "webhook", "dataTemplate": value} | ({"value": ""} if number else {}),
                     "dest": f"spec.arguments.parameters.{number}.value",
                 }
                 for number, value in enumerate(values)

@@ -16,7 +16,7 @@ from tests.tools.corpus import corpus
 
 pytestmark = pytest.mark.engine
 CASES = constructs()
-EVENTS = ("EventSource", "Sensor")  # Argo Events publishes no schema that is vendored
+EVENTS = ("EventSource", "Sensor")  # see test_argo_events.py
 
 
 @pytest.fixture(params=list(CASES), scope="module")

@@ -16,7 +16,7 @@ from tests.tools.corpus import corpus
 
 pytestmark = pytest.mark.engine
 
-EVENTS = ("EventSource", "Sensor")  # Argo Events, whose definitions are not at hand
+EVENTS = ("EventSource", "Sensor")  # see test_argo_events.py
 CORE = ("ConfigMap", "ServiceAccount", "Role", "RoleBinding")  # Kubernetes' own, which no definition describes
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.tools.actionlint import actionlint
 from tests.tools.admission import argo_admission
+from tests.tools.argoevents import Answer, Request, argo_events, argo_events_post
 from tests.tools.argolint import argo_lint
 from tests.tools.argoreferences import argo_references
 from tests.tools.finding import Finding
@@ -22,12 +23,16 @@ from tests.tools.zizmor import zizmor
 
 __all__ = [
     "READERS",
+    "Answer",
     "Evaluation",
     "Finding",
     "RefusedError",
+    "Request",
     "ToolError",
     "actionlint",
     "argo_admission",
+    "argo_events",
+    "argo_events_post",
     "argo_lint",
     "argo_references",
     "check_jsonschema",
