@@ -86,9 +86,6 @@ def test_the_plugin_is_one_that_argo_cd_takes() -> None:
     name = f"{plugin['metadata']['name']}-{plugin['spec']['version']}"
     (application,) = documents(GITOPS / "argocd" / "application.yaml")
     assert application["spec"]["source"]["plugin"] == {"name": name}
-    (deployment,) = documents(GITOPS / "argocd" / "repo-server.yaml")
-    mounted = [mount["mountPath"] for mount in deployment["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]]
-    assert "/home/argocd/cmp-server/config/plugin.yaml" in mounted
 
 
 def test_the_plugins_command_prints_what_is_synced_and_nothing_else(folder: Path) -> None:

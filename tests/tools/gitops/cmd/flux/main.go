@@ -5,8 +5,8 @@
 //
 // The first reads Flux's objects from a file, strictly, and does what the kustomize controller does with each
 // Kustomization over a checkout of its source: it writes a kustomization.yaml into the folder where there is none, and
-// builds it securely. The second is `kustomize build`. Both print the objects as a JSON array. What can't be done ends
-// with status 1 and the library's own message.
+// builds it securely. The second is `kustomize build`. Both print the objects as a JSON array; those of Kubernetes' own
+// kinds must be decoded strictly. What can't be done ends with status 1 and the library's own message.
 package main
 
 import (
@@ -23,7 +23,9 @@ import (
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -118,10 +120,14 @@ func build(folder string) ([]json.RawMessage, error) {
 }
 
 func add(made []json.RawMessage, built resmap.ResMap) ([]json.RawMessage, error) {
+	strict := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 	for _, one := range built.Resources() {
 		text, err := one.MarshalJSON()
 		if err != nil {
 			return nil, err
+		}
+		if _, _, err := strict.Decode(text, nil, nil); err != nil && !runtime.IsNotRegisteredError(err) {
+			return nil, fmt.Errorf("%s: %w", one.CurId(), err)
 		}
 		made = append(made, text)
 	}
