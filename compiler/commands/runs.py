@@ -143,17 +143,18 @@ def _log(found: dict[str, Any], arguments: Namespace) -> int:
 def _outputs(state: State, found: dict[str, Any], arguments: Namespace) -> int:
     """Write what jobs left into a folder, at the paths that they have in the repository."""
     from targets.local.outputs import OutputError, arrive
-    from targets.local.results import Results
+    from targets.local.results import Results, kept_in_run
 
     folder = arguments.output or found["id"].replace("/", "-")
     results: list[Result] = []
     lacking: list[str] = []
+    kept = kept_in_run(state.run(found["id"]))
     for child in found["children"]:
         named = arguments.job is None or child["name"] == arguments.job or child["name"].split("[")[0] == arguments.job
         if not named or not child["artifacts"]:
             continue
         key = next((tag["value"] for tag in child["tags"] if tag["key"] == "key"), "")
-        result = Results(state).find(key) if key else None
+        result = kept.get(child["name"]) or (Results(state).find(key) if key else None)
         if result is None:
             lacking.append(child["name"])
         else:

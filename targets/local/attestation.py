@@ -16,7 +16,7 @@ from compiler.ir import Input
 from targets.local import snapshot
 from targets.local.outputs import tree_digest
 from targets.local.plan import Plan
-from targets.local.results import TAR
+from targets.local.results import KEPT, TAR
 from targets.local.session import Session
 from targets.local.snapshot import SnapshotError
 from targets.local.state import State, read_json, write_whole
@@ -212,7 +212,7 @@ def _held(state: State, run_id: str, child: dict[str, Any]) -> dict[str, str]:
     tags = {one["key"]: one["value"] for one in child["tags"]}
     key = tags.get("key", "")
     places = [os.path.join(state.shared("results"), key[:2], key)] if key else []
-    kept = os.path.join(state.run(run_id), "kept")
+    kept = os.path.join(state.run(run_id), KEPT)
     places += [os.path.join(kept, name) for name in (os.listdir(kept) if os.path.isdir(kept) else ())]
     for place in places:
         tar = os.path.join(place, TAR)

@@ -22,6 +22,7 @@ from targets.local.tree import Entry
 
 TAR = "outputs.tar"
 LOG = "log"
+KEPT = "kept"  # the folder of a run for the results that no other run builds on
 _MOVES = 50  # each is lost to another run that does the same at the same moment
 
 
@@ -63,13 +64,8 @@ class Results:
         from targets.runtime.archive import file_digest
 
         folder = self.place(key)
-        data = read_json(os.path.join(folder, "result.json"))
-        if not isinstance(data, dict) or data.get("key") != key:
-            return None
-        try:
-            data["outputs"] = {path: Entry(*entry) for path, entry in data["outputs"].items()}
-            found = Result(**{**data, "folder": folder})
-        except (KeyError, TypeError, AttributeError):
+        found = _read(folder)
+        if found is None or found.key != key:
             return None
         if max_age is not None and time.time() - found.ended > max_age:
             return None
@@ -141,6 +137,35 @@ class Results:
             path = os.path.join(self.root, name)
             if name.startswith((".partial-", ".old-")) and time.time() - os.lstat(path).st_mtime > older_than:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def keep_in_run(run: str, folder: str, result: Result) -> Result:
+    """Put a result that no other run builds on into a run's own folder."""
+    place = os.path.join(run, KEPT, os.path.basename(folder).lstrip("."))
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    write_json(os.path.join(folder, "result.json"), asdict(result))
+    os.rename(folder, place)
+    result.folder = place
+    return result
+
+
+def kept_in_run(run: str) -> dict[str, Result]:
+    """The results in a run's own folder, by instance."""
+    place = os.path.join(run, KEPT)
+    names = sorted(os.listdir(place)) if os.path.isdir(place) else []
+    found = (_read(os.path.join(place, name)) for name in names)
+    return {one.instance: one for one in found if one is not None}
+
+
+def _read(folder: str) -> Result | None:
+    data = read_json(os.path.join(folder, "result.json"))
+    if not isinstance(data, dict):
+        return None
+    try:
+        outputs = {path: Entry(*entry) for path, entry in data["outputs"].items()}
+        return Result(**{**data, "outputs": outputs, "folder": folder})
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 def _sync(path: str) -> None:

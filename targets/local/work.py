@@ -18,7 +18,7 @@ from targets.local.machine import Share
 from targets.local.outcome import CANCELLED, FAILED, SUCCEEDED, Outcome, Problem
 from targets.local.plan import Instance
 from targets.local.process import Ended
-from targets.local.results import LOG, Result
+from targets.local.results import LOG, Result, keep_in_run
 from targets.local.serving import listens
 from targets.local.session import Session
 from targets.local.sidecars import SidecarError, Sidecars
@@ -144,7 +144,7 @@ class Work:
         outcome.result = result
 
     def _keep(self, outcome: Outcome) -> None:
-        """Put the result where later runs find it; without a key it lives as long as the run."""
+        """Put the result where later runs find it; without a key it lives as long as the run's record."""
         import shutil
 
         result = outcome.result
@@ -158,11 +158,7 @@ class Work:
         if self.key is not None:
             outcome.result = self.session.results.keep(folder, result)
         else:
-            place = os.path.join(self.session.folder, "kept", os.path.basename(folder).lstrip("."))
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            os.rename(folder, place)
-            result.folder = place
-            outcome.result = result
+            outcome.result = keep_in_run(self.session.folder, folder, result)
 
 
 def _said(error: OSError) -> str:
