@@ -12,7 +12,7 @@ from itertools import pairwise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
 
 _MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAY_NAMES = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -153,23 +153,6 @@ def text(cron: Cron) -> str:
         for values, field in ((cron.minutes, FIELDS[0]), (cron.hours, FIELDS[1]), (cron.months, FIELDS[3]))
     )
     return f"{minutes} {hours} {days} {months} {weekdays}"
-
-
-def next_after(cron: Cron, moment: datetime) -> datetime | None:
-    """The first run after a moment, on that moment's own clock (summer time is not looked at), or None."""
-    from datetime import date, timedelta
-
-    if cron.never:
-        return None
-    times = _times(cron)
-    day, passed = moment.date(), moment.hour * 60 + moment.minute
-    while True:
-        if cron.runs_on(day) and times[-1] > passed:
-            hour, minute = divmod(next(time for time in times if time > passed), 60)
-            return moment.replace(day.year, day.month, day.day, hour, minute, 0, 0, fold=0)
-        if day == date.max:
-            return None
-        day, passed = day + timedelta(1), -1
 
 
 def shortest_interval_minutes(cron: Cron) -> int | None:

@@ -74,11 +74,6 @@ class Source:
         line = min(max(line, 1), len(starts))
         return min(starts[line - 1] + max(column, 1) - 1, len(self.text))
 
-    def offset_of_bytes(self, line: int, byte_column: int) -> int:
-        """The offset for a line from 1 and a column in UTF-8 bytes from 0, as Python's ast counts them."""
-        prefix = self.line(line).encode("utf-8")[:byte_column]
-        return self.offset(line, len(prefix.decode("utf-8", "ignore")) + 1)
-
     def line(self, number: int) -> str:
         """The text of a line (from 1) without its line break; empty past the end."""
         starts = self._starts()

@@ -179,11 +179,6 @@ class Mapping(_Base):
     def value_span(self, key: str) -> Span:
         return self.document.span_of(self._ordinal(key) + 1)
 
-    def entry_span(self, key: str) -> Span:
-        """From the key to the end of its value."""
-        key_span, value_span = self.key_span(key), self.value_span(key)
-        return Span(self.document.source, key_span.start, max(key_span.end, value_span.end))
-
     def span(self, field: str | None = None) -> Span:
         """The key that it stands under (its first key for the root or an item of a list); a field's value."""
         if field is not None and field in self.entries:

@@ -27,11 +27,6 @@ def test_offsets_come_back(text: str, offset: int) -> None:
     assert source.offset(at.line, at.column) == offset
 
 
-def test_byte_columns_of_pythons_ast_are_converted() -> None:
-    source = Source("f.py", "x = 'é😀'; y = 1\n")
-    assert source.text[source.offset_of_bytes(1, len("x = 'é😀'; ".encode())) :].startswith("y = 1")
-
-
 def test_spans_are_ordered_and_compared_by_place() -> None:
     source = Source("f", "abc def")
     assert Span(source, 4, 7).text == "def"

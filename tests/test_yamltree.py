@@ -182,7 +182,7 @@ def test_no_text_raises(text: str) -> None:
             node = stack.pop()
             if isinstance(node, Mapping):
                 for key in node.entries:
-                    assert node.key_span(key).start <= node.entry_span(key).end
+                    assert node.key_span(key).start <= node.value_span(key).end
                 stack.extend(node.entries.values())
             elif isinstance(node, Sequence):
                 for index in range(len(node)):

@@ -38,22 +38,9 @@ COPIED = {
     # GitLab does not count a job's attempts; a retried job is another job, so its number tells attempts apart.
     ("run", "attempt"): "${HEADRACE_ATTEMPT:-1}",
 }
-COPIED_VARIABLES = {variable(Ref(kind=kind, name=name)): text for (kind, name), text in COPIED.items()}
 # A test for scripts. The variable is set in what a change request's pipeline starts, too:
 # https://docs.gitlab.com/ci/pipelines/downstream_pipelines/#run-child-pipelines-with-merge-request-pipelines
 ON_CHANGE_REQUEST = '[ -n "${CI_MERGE_REQUEST_ID-}" ]'
-EVENTS_BY_SOURCE = {
-    "push": "push",
-    "merge_request_event": "change_request",
-    "schedule": "schedule",
-    "api": "manual",
-    "chat": "manual",
-    "trigger": "manual",
-    "web": "manual",
-    "pipeline": "call",
-    "call": "call",
-    "after": "pipeline",
-}
 
 
 def given(value: str) -> object:

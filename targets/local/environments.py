@@ -22,7 +22,6 @@ from targets.local.process import Ended, Stop
 from targets.local.snapshot import Snapshot
 from targets.local.state import State, write_whole
 
-SHARED = ("pip", "poetry", "pipenv", "conda", "mlflow")
 _COMPLETE = ".headrace-complete"
 # Lines of a requirements file that refer to something beside it.
 _ELSEWHERE = re.compile(

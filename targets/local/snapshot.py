@@ -28,7 +28,6 @@ class Snapshot:
     """The files that every job of a run begins with."""
 
     commit = ""
-    changed_since: tuple[str, ...] | None = None  # paths in the work tree that differ from the commit
     whole: str  # a folder that holds exactly these files; nobody may write there
 
     def __init__(self, folder: str) -> None:
