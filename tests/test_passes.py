@@ -180,6 +180,17 @@ def test_an_image_that_is_only_published_is_built_last(lowered: Bench) -> None:
     assert found.needs("build-box") == ["b"]
 
 
+def test_an_image_that_is_only_published_brings_no_other_jobs_into_a_pipeline(lowered: Bench) -> None:
+    found = lowered(
+        "environments: {box: {build: {context: .}, publish: {repository: r}}}\n"
+        "jobs: {a: {run: x}, b: {run: x}, c: {run: x}}\n"
+        "pipelines: {one: {on: [push], jobs: [b, build-box]}, two: {on: [manual], jobs: [a, c]}}"
+    )
+    one, two = found.project.pipelines
+    assert [(job.name, [need.job for need in job.needs]) for job in one.jobs] == [("b", []), ("build-box", ["b"])]
+    assert [job.name for job in two.jobs] == ["a", "c"]
+
+
 def test_an_image_that_nobody_uses_is_not_built(lowered: Bench) -> None:
     found = lowered("environments: {box: {build: {context: .}}}\njobs: {a: {run: echo}}")
     assert found.codes() == ["unused"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Environment, EnvVar, Job, Need, Project, Retry
+from compiler.ir import NOTHING, BuildImage, Environment, EnvVar, Job, Need, Project, Retry
 from compiler.passes.context import Context, over_groups
 
 TIMEOUT_SECONDS = 3600
@@ -39,8 +39,15 @@ def _filled(job: Job, project: Project, context: Context) -> Job:
         working_directory=folder,
         environment=environment,
         retry=_retry(job.retry),
-        needs=tuple([_whole(need) for need in job.needs]),
+        needs=_needs(job),
     )
+
+
+def _needs(job: Job) -> tuple[Need, ...]:
+    """A build that says nothing keeps that: its place is found where its pipeline is known."""
+    if job.needs is NOTHING and isinstance(job.action, BuildImage):
+        return NOTHING
+    return tuple([_whole(need) for need in job.needs])
 
 
 def _whole(need: Need) -> Need:

@@ -29,6 +29,8 @@ from compiler.passes.context import Context, labels, over_groups, over_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from compiler.ir import Condition
 
 NOT_A_CHANGE_REQUEST = Not(term=Compare(subject="event", operator="==", values=("change_request",)))
@@ -321,24 +323,21 @@ def _build_job(environment: Environment) -> Job:
 
 
 def place_unused_builds(project: Project, context: Context) -> Project:
-    """An image that is only published is built after all other jobs that nobody waits for."""
-
-    elsewhere = {need.job for pipeline in project.pipelines for job in pipeline.jobs for need in job.needs}
+    """An image that is only published is built after all other jobs of its pipeline that nobody waits for."""
 
     def place(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
         if not any(isinstance(job.action, BuildImage) for job in jobs):
             return jobs
-        needed = elsewhere.union(need.job for job in jobs for need in job.needs)
+        needed = {need.job for job in jobs for need in job.needs}
         last = [job.name for job in jobs if job.name not in needed and not isinstance(job.action, BuildImage)]
-        return tuple(_after(job, last) if _is_loose_build(job, needed) else job for job in jobs)
+        return tuple([_placed(job, () if job.name in needed else last) for job in jobs])
 
     del context  # nothing to report
     return over_groups(project, place)
 
 
-def _is_loose_build(job: Job, needed: set[str]) -> bool:
-    return isinstance(job.action, BuildImage) and job.name not in needed and job.needs is NOTHING
-
-
-def _after(job: Job, last: list[str]) -> Job:
-    return job.replace(needs=tuple(Need(job=name, origin=job.origin) for name in last))
+def _placed(job: Job, last: Iterable[str]) -> Job:
+    if not isinstance(job.action, BuildImage) or job.needs is not NOTHING:
+        return job
+    needs = (Need(job=name, artifacts=True, optional=False, legs="all", origin=job.origin) for name in last)
+    return job.replace(needs=tuple(needs))
