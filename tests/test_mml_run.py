@@ -23,10 +23,10 @@ from tests.local_runs import GIT, ROOT
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 SETTINGS = f'name: skin\nenvironment: {{image: "none.invalid/mml", python: "{VERSION}"}}\ncheckpoints: 1s\nretry: 0\n'
 NESTED = (
-    SETTINGS
+    SETTINGS.replace("1s", "false")
     + """
 mml:
-  tasks: {mml_fake_task: {folds: 3}}
+  tasks: {mml_fake_task: {folds: 2}}
   runs:
     - mml create task_list=[mml_fake_task]
     - mml pp task_list=[mml_fake_task] preprocessing=size224
@@ -43,7 +43,7 @@ FOLDS = (
     SETTINGS
     + """
 mml:
-  tasks: {mml_fake_task: {folds: 3}}
+  tasks: {mml_fake_task: {folds: 2}}
   runs:
     - mml create task_list=[mml_fake_task]
     - mml train proj=exp pivot.name=mml_fake_task mode.nested=false mode.subroutines=[train,predict]
@@ -119,16 +119,16 @@ def test_an_experiment_runs_from_the_data_set_to_the_ensemble(tmp_path: Path, ca
     with tarfile.open(place.left("base-results", ".mml/out/base-results.tar")) as tar:
         names = tar.getnames()
     assert not [name for name in names if "/PARAMETERS/" in name], "what `remove` names is gone"
-    assert "results/exp__f2/MODELS/mml_fake_task+nested?2/model_storage_0001.json" in names
+    assert "results/exp__f1/MODELS/mml_fake_task+nested?1/model_storage_0001.json" in names
     with tarfile.open(place.left("post-mml-fake-task", ".mml/out/post-mml-fake-task.tar")) as tar:
         ensemble = tar.extractfile("results/ens__post/ENSEMBLES/mml_fake_task/ensemble_0001.json")
         assert ensemble is not None
-        assert json.load(ensemble)["members"] == [f"mml_fake_task+nested?{fold}" for fold in range(3)]
+        assert json.load(ensemble)["members"] == [f"mml_fake_task+nested?{fold}" for fold in range(2)]
 
 
 def test_a_run_that_is_killed_goes_on_in_the_middle_of_a_step(tmp_path: Path, cache: Path) -> None:
     """Folds without nesting, so that the launcher picks each step, before the kill and after it."""
-    place = Place(tmp_path, FOLDS, cache, STANDIN_EPOCHS="6", STANDIN_SECONDS="0.7")
+    place = Place(tmp_path, FOLDS, cache, STANDIN_EPOCHS="5", STANDIN_SECONDS="0.5")
     process = place.start()
     end = time.monotonic() + 90
     while time.monotonic() < end and not saved(cache):
@@ -146,8 +146,8 @@ def test_a_run_that_is_killed_goes_on_in_the_middle_of_a_step(tmp_path: Path, ca
     assert not saved(cache), "what is finished needs no checkpoint"
     metrics = json.loads(place.left("test-mml-fake-task-results", ".mml/metrics/test-mml-fake-task.json").read_text())
     folds = {(one["slice"]["fold"], one["key"]) for one in metrics if "slice" in one}
-    assert {fold for fold, key in folds if key == "performance"} == {"0", "1", "2"}
-    assert [fold for fold, key in folds if key == "test_loss"] == ["2"], "the newest model is tested"
+    assert {fold for fold, key in folds if key == "performance"} == {"0", "1"}
+    assert [fold for fold, key in folds if key == "test_loss"] == ["1"], "the newest model is tested"
 
 
 def saved(cache: Path) -> list[Path]:
