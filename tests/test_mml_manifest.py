@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,15 @@ from jsonschema import Draft202012Validator
 from compiler import cli
 from compiler.diagnostics import Sink
 from compiler.frontends import mml
+from compiler.frontends.mml import composing
 from compiler.frontends.mml.grammar import parse
+from compiler.frontends.mml.planner import Knowledge
 from compiler.frontends.mml.runs import written
 from compiler.ir import Exec, OnManual, OnPush, OnSchedule, Project
 from compiler.repository import Repository
 from compiler.text import spelled
+from tests import mml_calls
+from tests.test_mml_planner import FAKE, NP, RECORDED, blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures" / "mml"
@@ -139,6 +144,26 @@ def test_every_fault_is_told_at_its_place(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_fault_of_a_shared_override_is_told_once_where_it_stands(tmp_path: Path) -> None:
+    text = (
+        "mml:\n  tasks: {a: {folds: 2}}\n  overrides: [seed=1,\n    {}]\n  runs: [mml info, mml train pivot.name=a]\n"
+    )
+    for wrong, code in (("optimiser=sgd", "mml-unknown-option"), ("'a=b#c'", "mml-bad-override")):
+        _, sink = read(tmp_path, text.replace("    {}", f"    {wrong}"))
+        found = [
+            (one.span.begin.line, one.code.name) for one in sink.diagnostics if one.span and one.severity == "error"
+        ]
+        assert found == [(4, code)]
+
+
+def test_a_prediction_without_a_model_is_refused(tmp_path: Path) -> None:
+    """MML plans it, and fails at the first step."""
+    line = "    - mml predict pivot.name=lesions\n"
+    assert codes(tmp_path, TASKS + line) == ["mml-unknown-models"]
+    assert codes(tmp_path, TASKS + line.replace("predict", "test")) == ["mml-unknown-models"]
+    assert codes(tmp_path, TASKS + line.replace("mml predict", "mml train mode.subroutines=[train,predict]")) == []
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -197,10 +222,34 @@ def test_configurations_of_a_repositorys_own(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------------------------------------- the graph
 
 
+def test_every_step_of_a_schedule_is_made_by_one_call(tmp_path: Path) -> None:
+    """Of lines that MML itself has planned: what the jobs call comes to the same steps, none of them twice."""
+    names = {FAKE: 5, "task_a": 3, "task_b": 7, "task_a+nested?1": 5, "task_b+subset?0_05": 7}
+    tasks = json.dumps({name: {"folds": folds} for name, folds in names.items()})
+    head = f"data: {{path: /d}}\nresults: {{path: /r}}\nmml:\n  plugins: {composing.plugins()}\n  tasks: {tasks}\n  runs:\n"
+    compared = 0
+    for line, expected in blocks(RECORDED.read_text(encoding="utf-8"))[::2]:
+        if any(step.startswith("refused") for step in expected) or line.startswith(("mml create", "mml clean")):
+            continue  # of tasks that are there already, or that no manifest names
+        made, sink = read(tmp_path, head + f"    - {json.dumps(line)}\n")
+        if sink.failed:
+            assert {found.code.name for found in sink.diagnostics if found.severity == "error"} <= {
+                "mml-unknown-models",
+                "mml-refused",
+            }, line  # predictions without a model, ensembles of one
+            continue
+        assert made is not None
+        found = mml_calls.steps(made, Knowledge(None, folds=names, models=NP))
+        wanted = [mml_calls.plain(step.partition(" ")[2]) for step in expected[1:-1]]
+        assert found == Counter(wanted), line
+        compared += 1
+    assert compared > 60
+
+
 def test_nested_folds_are_single_steps_behind_their_tags(tmp_path: Path) -> None:
     made = project(tmp_path, "mml train proj=p pivot.name=lesions mode.subroutines=[train,predict,test] tune.lr=false")
     assert call(made, "train-lesions-fold") == [
-        "mml", "train", "tune.lr=false", "proj=p__f{{ matrix.fold }}", "pivot.name=lesions+nested?{{ matrix.fold }}",
+        "mml", "train", "tune.lr=false", "allow_gpu=false", "proj=p__f{{ matrix.fold }}", "pivot.name=lesions+nested?{{ matrix.fold }}",
         "mode.nested=false", "mode.cv=false", "mode.subroutines=[train]",
     ]  # fmt: skip
     assert "task_list=[lesions+nested?0,lesions+nested?1,lesions+nested?2]" in call(made, "train-lesions-tags")

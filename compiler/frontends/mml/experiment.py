@@ -49,12 +49,16 @@ class Run:
         "origin",
         "plan",
         "secrets",
+        "shared",
         "span",
         "timeout",
     )
 
-    def __init__(self, name: str, line: CommandLine, origin: Origin, span: Span) -> None:
+    def __init__(
+        self, name: str, line: CommandLine, origin: Origin, span: Span, shared: dict[str, Span] | None = None
+    ) -> None:
         self.name, self.line, self.origin, self.span = name, line, origin, span
+        self.shared = shared or {}  # overrides of all runs, and where they stand
         self.config: dict[str, Any] = {}
         self.choices: dict[str, Any] = {}
         self.plan: Plan | None = None
@@ -66,6 +70,8 @@ class Run:
     def at(self, word: str) -> Span:
         """The place of a word of the line, the whole line where it can't be found."""
         text = self.span.text
+        if word in self.shared and word not in text:
+            return self.shared[word]
         if not word or text.count(word) != 1:
             return self.span
         start = self.span.start + text.index(word)

@@ -129,10 +129,12 @@ class Graph:
         return found
 
     def words(self, mode: str, project: Text | str, *more: str | Text, gpu: bool = False) -> list[Text]:
+        """A call of MML. Beside training, MML takes a GPU for granted: it fails on a machine that has none."""
         kept = self.kept()
         if mode != "tl":
             kept = [word for word in kept if not word.lstrip("+~").startswith(TRANSFER)]
-        if not gpu and not any(word.startswith("allow_gpu=") for word in kept):
+        gpu = gpu and (self.experiment.accelerator is not None or self.experiment.runner is not None)
+        if not gpu and not any(word.lstrip("+").startswith("allow_gpu=") for word in kept):
             kept.append("allow_gpu=false")
         head: list[Text] = [("mml",), (mode,), *((word,) for word in kept)]
         return [*head, text("proj=", *([project] if isinstance(project, str) else project)), *texts(more)]

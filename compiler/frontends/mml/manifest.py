@@ -31,6 +31,7 @@ class Reading:
         self.experiment, self.files, self.sink = experiment, files, sink
         self.pending: list[tuple[list[str] | None, Run]] = []
         self.overrides: list[str] = []
+        self.shared: dict[str, Span] = {}  # where each of these stands
         self.run_settings: dict[str, Any] = {}
 
     def path(self, slot: Slot) -> str | None:
@@ -409,7 +410,13 @@ def _read_configs(slot: Slot, reading: Reading) -> None:
 
 
 def _read_overrides(slot: Slot, reading: Reading) -> None:
-    reading.overrides = _texts(slot, reading)
+    def read(item: Slot, sink: Sink) -> str | None:
+        value = reader.text(item, sink)
+        if value is not None:
+            reading.shared[value] = item.span_here
+        return value
+
+    reading.overrides = list(reader.each(slot, reading.sink, read))
 
 
 def _read_tasks(slot: Slot, reading: Reading) -> None:

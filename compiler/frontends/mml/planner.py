@@ -300,7 +300,9 @@ class _Planner:
     def check_create(self) -> None:
         folds, balancing = self.get("mode.n_folds"), self.get("mode.ensure_balancing")
         if self.get("preprocessing.id") != "none":
-            self.refuse("create works on raw data only", "preprocessing", "run pp afterwards")
+            self.refuse(
+                "create works on raw data only", "preprocessing", "write preprocessing=none here, and run pp afterwards"
+            )
         if not isinstance(folds, int) or folds < 2:
             self.refuse(f"mode.n_folds takes an integer of 2 or more, not {_shown(folds)}", "mode.n_folds")
         if not isinstance(balancing, bool):
@@ -379,10 +381,6 @@ class _Planner:
                 "reuse.models",
                 "make two runs of it",
             )
-        try:
-            self.get("lr_scheduler")
-        except ComposeError as error:
-            self.refuse(str(error), "lr_scheduler", "write lr_scheduler.epochs=${trainer.max_epochs}")
 
     def _check_multitask(self) -> None:
         wanted = self.get("mode.multitask")

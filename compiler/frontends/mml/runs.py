@@ -83,7 +83,7 @@ def add_run(
     if settings.get("multirun"):
         arguments.append("--multirun")
     line, errors = commandlines.read(_with_shared(arguments, reading.overrides))
-    run = Run(settings.get("name", ""), line, origin, span)
+    run = Run(settings.get("name", ""), line, origin, span, reading.shared)
     for error in errors:
         code = codes.BAD_COMMAND if error.word.startswith("-") else codes.BAD_OVERRIDE
         reading.sink.report(code, str(error), run.at(error.word), help=error.help)
@@ -162,7 +162,7 @@ def _expanded(run: Run, reading: Reading) -> Iterator[Run]:
     for number, picked in enumerate(_product(sweeps)):
         overrides = [*plain, *picked]
         line = CommandLine([override.text for override in overrides], overrides, False)
-        made = Run(f"{run.name}-{number}" if run.name else "", line, run.origin, run.span)
+        made = Run(f"{run.name}-{number}" if run.name else "", line, run.origin, run.span, run.shared)
         made.objectives, made.secrets, made.timeout = run.objectives, run.secrets, run.timeout
         yield made
 
@@ -305,7 +305,7 @@ class _State:
             return
         if not kept:
             run.plan = found
-        self._check_ensemble(run, found)
+        self._check_steps(run, found)
         self._keep_models(run, found)
         scheduler = str(composing.get(run.config, "mode.scheduler._target_")).rpartition(".")[2]
         if scheduler == "CreateScheduler":
@@ -313,13 +313,19 @@ class _State:
         elif scheduler in PLANNED_TASKS:
             self.made.update(found.tasks)
 
-    def _check_ensemble(self, run: Run, found: planner.Plan) -> None:
-        """mml-core 1.0.4 searches ensembles of two models and more, and fails where there is one."""
+    def _check_steps(self, run: Run, found: planner.Plan) -> None:
+        """What mml-core 1.0.4 plans, and fails at when it comes to it."""
         methods = [step.method for step in found.steps]
         if "select_ensemble" in methods and methods.count("calibrate_predictions") == 1:
             message = "an ensemble is made of two models or more, and one is reused"
             advice = "write mode.subroutines=[calibrate]"
             self.reading.sink.report(codes.REFUSED, message, _place(run, "reuse.models"), help=advice)
+        if "train_fold" in methods:
+            try:
+                composing.get(run.config, "lr_scheduler")
+            except ComposeError as error:
+                advice = "write lr_scheduler.epochs=${trainer.max_epochs}"
+                self.reading.sink.report(codes.REFUSED, str(error), _place(run, "lr_scheduler"), help=advice)
 
     def _keep_models(self, run: Run, found: planner.Plan) -> None:
         """What a run trains and predicts, for those that post-process it."""
@@ -391,5 +397,6 @@ def _place(run: Run, key: str) -> Span:
     for wanted in (key, key.partition(".")[0]):
         for override in reversed(run.line.overrides):
             if wanted and override.key == wanted:
-                return run.at(override.text if override.text in run.span.text else override.text.partition("=")[2])
+                is_written = override.text in run.span.text or override.text in run.shared
+                return run.at(override.text if is_written else override.text.partition("=")[2])
     return run.span

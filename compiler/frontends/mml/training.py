@@ -45,6 +45,10 @@ class Training:
             graph.own = self.train()
             graph.models.setdefault(graph.user_project, []).extend(graph.own)
         models = graph.own or self._given()
+        if not models and not graph.reused("models") and {"predict", "test"} & set(self.subroutines):
+            message = f'there is no model of "{self.pivot}": nothing is trained here, and nothing reused'
+            advice = "write reuse.models=PROJECT"
+            graph.sink.report(codes.UNKNOWN_MODELS, message, self.run.origin, help=advice)
         if "predict" in self.subroutines and models:
             self.predict(models)
         if "test" in self.subroutines and models:
