@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import textwrap
 from pathlib import Path
@@ -655,3 +656,73 @@ def test_every_rule_is_explained() -> None:
     for what, table in {"MLComponent.spec": fields.ML_COMPONENT, "stages[]": fields.STAGE}.items():
         for key, one in table.items():
             assert (f"| `{what}.{key}` | {one.status} |" in text) == (one.status != fields.VERIFIED)
+
+
+# ---------------------------------------------------------------------------------------------------- the documentation
+
+WORDS = {
+    "ПАПКА": "FOLDER", "ОБРАЗ": "IMAGE", "ИМЯ": "NAME", "БОКС": "BOX", "ПУТЬ": "PATH", "БАКЕТ": "BUCKET",
+    "пакет.модуль.функция": "package.module.function",
+}  # fmt: skip
+
+
+SHAPES = ("#", "|", "- ", "    ")
+
+
+def test_both_languages_say_the_same_of_the_same_names() -> None:
+    """Line by line the same code stands in both, whatever the order of the words is."""
+    english, russian = (
+        (ROOT / "docs" / name).read_text(encoding="utf-8").splitlines() for name in ("unip.md", "unip.ru.md")
+    )
+    assert len(english) == len(russian)
+    for one, other in zip(english[4:], russian[4:], strict=True):
+        assert one.startswith(SHAPES) == other.startswith(SHAPES), (one, other)
+        assert code_of(one) == code_of(other), (one, other)
+
+
+def code_of(line: str) -> set[str]:
+    for russian, english in WORDS.items():
+        line = line.replace(russian, english)
+    if line.startswith("    headrace"):
+        return {line.partition("#")[0].rstrip()}
+    links = re.findall(r"\]\(([^)]+)\)", line)
+    kinds = {kind for kind in (*fields.KINDS, fields.SCALING_KIND) if kind in line}
+    return {*links, *kinds, *re.findall(r"`([^`]+)`", line), *re.findall(r"F\d\d", line)}
+
+
+def test_the_documentation_has_every_field_with_its_mark() -> None:
+    text = (ROOT / "docs" / "unip.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| ") and line.count("|") == 5]
+    said = {row[0].strip(" `"): dict(zip(MARKS, map(names_in, row[1:]), strict=True)) for row in rows[1:]}
+    for where, table in DOCUMENTED.items():
+        found = {mark: {key for key, one in table.items() if one.status == mark} for mark in MARKS}
+        assert said.pop(where) == found, where
+    assert list(said) == ["ScalingConfig `spec`, all of it"]
+
+
+MARKS = (fields.VERIFIED, fields.PARTLY, fields.ASSUMED)
+DOCUMENTED = {
+    "metadata": fields.METADATA,
+    "DataBox `spec": fields.DATA_BOX,
+    "s3DefaultStorage": fields.STORAGE,
+    "MLComponent `spec": fields.ML_COMPONENT,
+    "mlService": fields.ML_SERVICE,
+    "image": fields.IMAGE,
+    "ExperimentPipeline `spec": fields.PIPELINE,
+    "vars[]": fields.VARIABLE,
+    "mountFrom": fields.MOUNT,
+    "stages[]": fields.STAGE,
+    "entryPoint": fields.ENTRY_POINT,
+    "env[]": fields.ENV_VALUE,
+    "resources": fields.RESOURCES,
+    "APIComponent `spec": fields.API,
+    "apiSpec": fields.API_SPEC,
+    "inputs[]": fields.API_INPUT,
+    "outputs[]": fields.API_OUTPUT,
+    "restfulApi": fields.RESTFUL,
+    "auth": fields.AUTH,
+}
+
+
+def names_in(cell: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", cell))
