@@ -339,14 +339,15 @@ class _Writer:
     def pipeline(self, pipeline: ir.Pipeline) -> Data:
         data: Data = {}
         _put(data, PlainKey("on"), pipeline.triggers, lambda triggers: [self.trigger(trigger) for trigger in triggers])
-        if pipeline.members is not ir.NOTHING:
-            data["jobs"] = [*_scalars(pipeline.members), *({job.name: self.job(job)} for job in pipeline.jobs)]
-        elif pipeline.jobs is not ir.NOTHING:
-            data["jobs"] = self.jobs(pipeline.jobs)
         _put(data, "parameters", pipeline.parameters, self.parameters)
         _put(data, "env", pipeline.env, _env)
         _put(data, "concurrency", pipeline.concurrency, _concurrency)
         _put(data, "attest", pipeline.attest)
+        # The jobs are the long part: what is said of the pipeline itself would be lost below them.
+        if pipeline.members is not ir.NOTHING:
+            data["jobs"] = [*_scalars(pipeline.members), *({job.name: self.job(job)} for job in pipeline.jobs)]
+        elif pipeline.jobs is not ir.NOTHING:
+            data["jobs"] = self.jobs(pipeline.jobs)
         return data
 
     def trigger(self, trigger: ir.Trigger) -> object:

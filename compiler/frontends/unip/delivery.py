@@ -12,9 +12,9 @@ from compiler import reader
 from compiler.diagnostics import WARNING, Label
 from compiler.frontends.unip import codes, shell
 from compiler.frontends.unip.fields import Place
-from compiler.frontends.unip.making import ALWAYS, VALIDATE, Making, Names, after_validation, variables
+from compiler.frontends.unip.making import VALIDATE, Making, Names, after_validation, variables
 from compiler.frontends.unip.module import Module
-from compiler.ir import Compare, Deploy, EnvVar, Job, Need, Not, Script
+from compiler.ir import NOTHING, Compare, Deploy, EnvVar, Job, Need, Not, Script
 from compiler.yamltree import Mapping, Sequence, Slot, items
 
 DEFAULT_CAPACITY = 10**9  # bytes: 1 GB, as the platform gives a box that says nothing
@@ -71,11 +71,9 @@ def _provision(name: str, job: str, making: Making) -> Job:
     env = variables(("UNIP_BOX", name), ("UNIP_CAPACITY", str(held)))
     return Job(
         name=job,
-        action=Script(lines=(shell.PROVISION,)),
+        extends=making.template("provision", shell.PROVISION),
         needs=after_validation(),
-        env=(*env, *making.place()),
-        secrets=making.store_secrets(),
-        cache=ALWAYS,
+        env=env,
         condition=NOT_A_CHANGE_REQUEST,
         origin=Place(box.metadata.at("name")),
     )
@@ -89,7 +87,7 @@ def _deploy(making: Making, needs: tuple[str, ...]) -> Job:
     action = Deploy(
         platform="apply" if source is None else "gitops",
         documents=tuple(documents(module)),
-        replaces=replaces,
+        replaces=replaces or NOTHING,
         branch=source.branch if source is not None else None,
         repository=source.url if source is not None else None,
         origin=at,

@@ -49,7 +49,7 @@ class Making:
         self.module = module
         self.images = built(module)
         self.secrets: dict[str, Secret] = {}
-        self.names = Names()  # of the jobs of the module itself
+        self.templates: dict[str, Job] = {}
 
     def path(self, path: str) -> str:
         """A path of the module's folder, from the root."""
@@ -71,6 +71,20 @@ class Making:
         user = namespace.removeprefix("pu-").partition("-pa-")[0]
         return variables(("UNIP_APP", namespace), ("UNIP_USER", user))
 
+    def template(self, name: str, lines: str, env: tuple[EnvVar, ...] = ()) -> str:
+        """The name of what jobs that reach boxes have in common: their lines, and the way to the boxes."""
+        self.templates.setdefault(
+            name,
+            Job(
+                name=name,
+                action=Script(lines=(lines,)),
+                env=(*env, *self.place()),
+                secrets=self.store_secrets(),
+                cache=ALWAYS,
+            ),
+        )
+        return name
+
     def fetch(
         self,
         name: str,
@@ -83,14 +97,18 @@ class Making:
         more: tuple[EnvVar, ...] = (),
     ) -> Job:
         """A job that brings data from a box, a bucket or this repository into a folder."""
-        env = variables(("UNIP_NAME", shown), ("UNIP_TARGET", target), ("UNIP_DEFAULT", default))
-        given = (EnvVar(name="UNIP_SOURCE", value=source), *variables(("UNIP_REQUIRED", "yes" if needed else "no")))
+        if more:
+            template = self.template("fetch-value", shell.FETCH_VALUE, variables(("UNIP_CHECK", shell.CHECK)))
+        else:
+            template = self.template("fetch", shell.FETCH)
+        env = variables(("UNIP_NAME", shown), ("UNIP_TARGET", target))
+        env += variables(("UNIP_DEFAULT", default)) if default else ()
+        env += (EnvVar(name="UNIP_SOURCE", value=source),) if source else ()
+        env += () if needed else variables(("UNIP_REQUIRED", "no"))
         return Job(
             name=name,
-            action=Script(lines=(shell.FETCH_VALUE if more else shell.FETCH,)),
-            env=(*env, *given, *more, *self.place()),
-            secrets=self.store_secrets(),
-            cache=ALWAYS,
+            extends=template,
+            env=(*env, *more),
             outputs=(Artifact(path=(self.path(target),), kind="directory"),),
             origin=Place(at),
         )

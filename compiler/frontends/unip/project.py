@@ -13,7 +13,7 @@ from compiler.frontends.unip.making import VALIDATE, Making, Names, after_valida
 from compiler.frontends.unip.module import Component, Module
 from compiler.frontends.unip.resources import read_resources
 from compiler.frontends.unip.runs import run_of
-from compiler.ir import Environment, Job, Need, Pipeline, Probe, Project, Service
+from compiler.ir import NOTHING, Environment, Job, Need, Pipeline, Probe, Project, Service
 
 DEFAULT_PORT = 8002
 MODULE_PIPELINE = "module"
@@ -34,10 +34,11 @@ def project_of(module: Module, manifest: str) -> Project:
         manifest=manifest,
         folder=module.folder,
         jobs=(validation(making), *fetched, *jobs),
-        services=tuple(services),
+        services=tuple(services) or NOTHING,
         pipelines=(main, *pipelines),
-        environments=environments,
-        secrets=tuple(making.secrets.values()),
+        templates=tuple(making.templates.values()) or NOTHING,
+        environments=environments or NOTHING,
+        secrets=tuple(making.secrets.values()) or NOTHING,
     )
 
 
@@ -95,8 +96,8 @@ def _service(
         port=spec.get("servicePort", DEFAULT_PORT),
         replicas=spec.get("replicas"),
         resources=read_resources(spec.get("resources"), making.module),
-        env=env,
-        secrets=uses,
+        env=env or NOTHING,
+        secrets=uses or NOTHING,
         smoke=_probe(component, apis, making),
         needs=after_validation(*needs),
         origin=Place(component.metadata.at("name")),

@@ -24,10 +24,11 @@ from compiler.frontends.unip.checks import (
 )
 from compiler.frontends.unip.fields import Part, Place
 from compiler.frontends.unip.images import entry_of, reference_of
-from compiler.frontends.unip.making import ALWAYS, Making, Names, environment_of, variables
+from compiler.frontends.unip.making import Making, Names, environment_of, variables
 from compiler.frontends.unip.module import Component
 from compiler.frontends.unip.resources import read_resources
 from compiler.ir import (
+    NOTHING,
     Artifact,
     Environment,
     EnvVar,
@@ -144,11 +145,7 @@ class Run:
             self._ask(name, given if given is not None else part, needed and not default, types)
         held.job = self.names.take(f"fetch-{name}")
         source: Text = (Ref(kind="parameters", name=name),) if asked else ()
-        env = (
-            variables(("UNIP_TYPES", " ".join(types)), ("UNIP_FILE", value), ("UNIP_CHECK", shell.CHECK))
-            if types
-            else ()
-        )
+        env = variables(("UNIP_TYPES", " ".join(types)), ("UNIP_FILE", value)) if types else ()
         at = part.at("name")
         self.fetches.append(self.making.fetch(held.job, name, held.folder, default, needed, at, source, env))
         return held
@@ -189,7 +186,7 @@ def run_of(first: Component, making: Making, name: str) -> Pipeline:
         name=name,
         jobs=(*run.fetches, *jobs, *(job for job in published if job is not None)),
         triggers=(OnManual(), OnCall()),
-        parameters=tuple(run.parameters.values()),
+        parameters=tuple(run.parameters.values()) or NOTHING,
         origin=Place(first.metadata.at("name"), f"pipelines.{name}"),
     )
 
@@ -231,12 +228,13 @@ def _stage(stage: Part, member: Component, run: Run) -> Job:
         name=run.jobs[member.name, stage.get("name", "")],
         action=Script(lines=(lines,)),
         environment=Environment(image=(reference_of(stage) or "",)),
-        env=(*env, *more),
-        secrets=uses,
+        env=(*env, *more) or NOTHING,
+        secrets=uses or NOTHING,
         resources=read_resources(stage.get("resources"), making.module),
         timeout=STAGE_SECONDS,
-        inputs=tuple(Input(path=(making.path(held.folder),)) for held in reads.values()),
-        outputs=tuple(Artifact(path=(making.path(held.folder),), kind="directory") for held in writes.values()),
+        inputs=tuple(Input(path=(making.path(held.folder),)) for held in reads.values()) or NOTHING,
+        outputs=tuple(Artifact(path=(making.path(held.folder),), kind="directory") for held in writes.values())
+        or NOTHING,
         origin=Place(stage.at("name")),
     )
 
@@ -287,10 +285,8 @@ def _publish(name: str, part: Part, run: Run) -> Job | None:
     env = variables(("UNIP_SOURCE", held.folder), ("UNIP_BOX", box[0]))
     return Job(
         name=run.names.take(f"publish-{name}"),
-        action=Script(lines=(shell.PUBLISH,)),
-        env=(*env, EnvVar(name="UNIP_GROUP", value=group), *making.place()),
-        secrets=making.store_secrets(),
-        cache=ALWAYS,
+        extends=making.template("publish", shell.PUBLISH),
+        env=(*env, EnvVar(name="UNIP_GROUP", value=group)),
         inputs=(Input(path=(making.path(held.folder),)),),
         origin=Place(part.at("name")),
     )

@@ -23,9 +23,9 @@ _SOURCE = (
     _AWS
     + """\
 mkdir -p "$UNIP_TARGET"
-source="${UNIP_SOURCE:-$UNIP_DEFAULT}"
+source="${UNIP_SOURCE:-${UNIP_DEFAULT:-}}"
 if [ -z "$source" ]; then
-  [ "$UNIP_REQUIRED" = no ] || { echo "$UNIP_NAME is required: name a path, box:BOX/PATH or s3://BUCKET/PATH" >&2; exit 1; }
+  [ "${UNIP_REQUIRED:-yes}" = no ] || { echo "$UNIP_NAME is required: name a path, box:BOX/PATH or s3://BUCKET/PATH" >&2; exit 1; }
   exit 0
 fi
 """
