@@ -29,25 +29,45 @@ class _Comment:
         self.own = own
 
 
-def carried(text: str, source: Source, before: Project, after: Project) -> str:
-    """A manifest's new text with the comments of its source. `before` was read from the source, `after` from the text."""
-    found, tail = _comments(source.text)
-    if not found and not tail:
-        return text
+def carried(text: str, sources: list[Source], before: Project, after: Project) -> str:
+    """A manifest's new text with the comments of its sources, the manifest itself first. `before` was read from them,
+    `after` from the text."""
     lines = text.split("\n")
-    places = _Places(_places(source.name, before, after), source.text)
     above: dict[int, list[str]] = {}
     behind: dict[int, str] = {}
-    first = _first_line(source.text)
-    for comment in found:
-        at = places.of(comment.line)
-        if at is None or (comment.own and comment.line <= first):
-            above.setdefault(1, []).append(comment.text)
-        elif comment.own or comment.line not in places.places or at in behind or not _fits(lines[at - 1], comment.text):
-            above.setdefault(at, []).append(comment.text)
-        else:
-            behind[at] = comment.text
-    return "\n".join(_written(lines, above, behind, tail))
+    tails: list[str] = []
+    for source in sources:
+        found, tail = _comments(source.text)
+        tails += tail
+        places = _Places(_places(source.name, before, after), source.text)
+        first = _first_line(source.text) if source.name == before.manifest else 0
+        for comment in found:
+            at = places.of(comment.line)
+            if at is None or (comment.own and comment.line <= first):
+                above.setdefault(1, []).append(comment.text)
+            elif (
+                comment.own
+                or comment.line not in places.places
+                or at in behind
+                or not _fits(lines[at - 1], comment.text)
+            ):
+                above.setdefault(at, []).append(comment.text)
+            else:
+                behind[at] = comment.text
+    if not above and not behind and not tails:
+        return text
+    return "\n".join(_written(lines, above, behind, tails))
+
+
+def sources_of(project: Project) -> list[Source]:
+    """The YAML files that a project was read from, in the order in which its nodes name them."""
+    found: dict[str, Source] = {}
+    for node in walk(project):
+        if node.origin is not None:
+            source = node.origin.span().source
+            if source.name.endswith((".yaml", ".yml")):
+                found.setdefault(source.name, source)
+    return list(found.values())
 
 
 def _written(lines: list[str], above: dict[int, list[str]], behind: dict[int, str], tail: list[str]) -> list[str]:
@@ -91,7 +111,14 @@ class _Places:
         if within is not None:
             return self.places[within]
         at = bisect_right(self.known, line)
+        if at < len(self.known) and self._begins_document(line):
+            return self.places[self.known[at]]
         return self.places[self.known[at - 1]] if at else None
+
+    def _begins_document(self, line: int) -> bool:
+        """Whether a line is the first of a document that holds more than a comment."""
+        above = (one for one in reversed(self.lines[: line - 1]) if one.strip() and not one.lstrip().startswith("#"))
+        return next(above, "---").startswith("---")
 
     def _first_within(self, line: int) -> int | None:
         at = bisect_right(self.known, line)

@@ -14,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from compiler.commands.catalogue import catalogue
+from compiler.commands.convert import converted
 from compiler.commands.explain import find, rules
 from compiler.diagnostics import Sink
 from compiler.frontends import unip
@@ -656,6 +657,17 @@ def test_every_rule_is_explained() -> None:
     for what, table in {"MLComponent.spec": fields.ML_COMPONENT, "stages[]": fields.STAGE}.items():
         for key, one in table.items():
             assert (f"| `{what}.{key}` | {one.status} |" in text) == (one.status != fields.VERIFIED)
+
+
+def test_a_modules_comments_are_converted_with_what_they_stand_above() -> None:
+    repository = Repository(os.fspath(ROOT))
+    project = unip.read("fixtures/unip/module/repository", repository, Sink())
+    assert project is not None
+    lines = converted(project, repository).split("\n")
+    at = next(number for number, line in enumerate(lines) if "# Two pipelines: training" in line)
+    assert lines[at + 1] == "  training:"
+    at = next(number for number, line in enumerate(lines) if "# Two boxes: what is given" in line)
+    assert lines[at + 1] == "  provision-data:"
 
 
 # ---------------------------------------------------------------------------------------------------- the documentation

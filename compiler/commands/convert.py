@@ -44,25 +44,29 @@ def run(arguments: Namespace) -> int:
 
 
 def converted(project: Project, repository: Repository) -> str:
-    """The project as a headrace.yaml, with the comments of its manifest where that is YAML."""
+    """The project as a headrace.yaml, with the comments of its manifest's files where those are YAML."""
+    from compiler.comments import carried, sources_of
     from compiler.frontends.native import write
 
     text = write(project)
-    source = repository.source(project.manifest, Sink()) if project.manifest.endswith((".yaml", ".yml")) else None
-    if source is None or "#" not in source.text:
+    own = repository.source(project.manifest, Sink()) if project.manifest.endswith((".yaml", ".yml")) else None
+    others = [source for source in sources_of(project) if own is None or source.name != own.name]
+    sources = [source for source in (own, *others) if source is not None and "#" in source.text]
+    if not sources:
         return text
-    from compiler.comments import carried
-
     again = _read(text, project)
     if again != project:
         return text
-    commented = carried(text, source, project, again)
+    commented = carried(text, sources, project, again)
     return commented if _read(commented, project) == project else text
 
 
 def _read(text: str, project: Project) -> Project | None:
-    """A headrace.yaml in the place of the project's own manifest."""
+    """A headrace.yaml in the place of the project's own manifest, or in the folder that is its manifest."""
     from compiler.frontends.native.reading import read_source
     from compiler.source import Source
 
-    return read_source(Source(project.manifest, text), project.manifest, Sink())
+    is_folder = project.manifest in (project.folder, ".")
+    place = f"{project.folder}/headrace.yaml".removeprefix("/") if is_folder else project.manifest
+    found = read_source(Source(place, text), place, Sink())
+    return None if found is None else found.replace(manifest=project.manifest)
