@@ -214,3 +214,12 @@ def test_an_error_is_said_and_what_is_there_is_drawn(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr()
     assert "HR3001" in shown.err
     assert "train [3 legs" in shown.out
+
+
+def test_a_mermaid_diagram_that_most_pages_refuse_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = "".join(f"  j{at}: {{run: 'true', needs: [{'' if at == 0 else f'j{at - 1}'}]}}\n" for at in range(502))
+    Path("headrace.yaml").write_text("version: 1\nname: demo\njobs:\n" + jobs)
+    assert main(["graph", "--format", "mermaid"]) == 0
+    assert "at most 500 edges and 50000 characters unless its page allows more, this has 501" in capsys.readouterr().err
+    assert main(["graph", "--format", "html"]) == 0
+    assert capsys.readouterr().err == ""

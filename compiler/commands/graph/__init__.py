@@ -60,5 +60,12 @@ def run(arguments: Namespace) -> int:
             )
             return 2
     if drawings:
-        sys.stdout.write(import_module(FORMATS[arguments.format]).draw(drawings))
+        text = import_module(FORMATS[arguments.format]).draw(drawings)
+        sys.stdout.write(text)
+        if arguments.format == "mermaid":
+            from compiler.commands.graph.mermaid import excess
+
+            found = excess(drawings, text)
+            if found is not None:
+                print(f"headrace graph: {found}: --pipeline draws one, --format html any", file=sys.stderr)
     return status(sink, arguments)

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -_.,")
 
+# What its renderers take unless their page says otherwise, and a diagram can't:
+# https://mermaid.js.org/config/schema-docs/config.html
+MOST_EDGES, MOST_CHARACTERS = 500, 50_000
+
 
 def draw(drawings: Sequence[Drawing]) -> str:
     lines = ["flowchart LR"]
@@ -22,6 +26,15 @@ def draw(drawings: Sequence[Drawing]) -> str:
         lines.extend(f"    {ids[need]} --> {ids[name]}" for need, name in drawing.edges)
         lines.append("  end")
     return "\n".join(lines) + "\n"
+
+
+def excess(drawings: Sequence[Drawing], text: str) -> str | None:
+    """What is too much of a diagram for most pages that show it; None where nothing is."""
+    edges = sum(len(drawing.edges) for drawing in drawings)
+    if edges <= MOST_EDGES and len(text) <= MOST_CHARACTERS:
+        return None
+    limits = f"{MOST_EDGES} edges and {MOST_CHARACTERS} characters"
+    return f"Mermaid draws at most {limits} unless its page allows more, this has {edges} and {len(text)}"
 
 
 def label(text: str) -> str:
