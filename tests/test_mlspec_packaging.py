@@ -200,6 +200,23 @@ def test_a_conversion_is_verified_by_its_tolerances(tmp_path: Path) -> None:
     assert environment.setup == (("python -m pip install --quiet scikit-learn==1.5.2 skl2onnx onnx onnxruntime",),)
 
 
+@pytest.mark.parametrize(
+    ("framework", "more", "codes"),
+    [
+        ("sparkml", "", ["HR3406"]),
+        ("sparkml", "  command: ./convert.sh\n", []),
+        ("pytorch", "", ["HR3406"]),
+        ("pytorch", "  tf_inputs: {image: [1, 3, 8, 8]}\n", []),
+        ("keras", "", []),
+    ],
+)
+def test_what_nothing_here_converts_needs_a_command(
+    framework: str, more: str, codes: list[str], tmp_path: Path
+) -> None:
+    text = MODEL.replace("name: scikit", f"name: {framework}") + TRAIN + CONVERT + more + STORES
+    assert read(write(tmp_path, model__yaml=text), "model.yaml").codes == codes
+
+
 def test_the_trained_model_is_converted_where_the_places_are_one(tmp_path: Path) -> None:
     convert = CONVERT.replace(PLACE, "{data_store: ages, bucket: ages, path: model}", 1)
     jobs = model(tmp_path, MODEL, TRAIN, convert, STORES).jobs

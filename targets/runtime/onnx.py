@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import os
 import pickle
 import random
@@ -26,6 +27,7 @@ from targets.runtime.reports import write_report
 TENSOR = re.compile(r"(.+?)(?:\[([-0-9,?None ]*)\])?")
 OPSET = 17
 BATCHES = 3
+ROWS = 16  # of an input whose first dimension is open
 SEED = 20190822
 
 
@@ -94,10 +96,14 @@ def load_torch(source: str) -> Any:
 
 def convert_torch(source: str, to: str, inputs: list[Tensor], outputs: list[str]) -> None:
     torch = library("torch")
+    if not inputs:
+        raise UsageError("a model of torch is converted by inputs with shapes: --input=NAME[1,28,28]")
+    # The exporter that takes TorchScript; the newer one, which is the default since 2.9, takes no scripted model.
+    told = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     examples = tuple(torch.zeros(tensor.shape) for tensor in inputs)
     names = [tensor.name for tensor in inputs]
     torch.onnx.export(
-        load_torch(source), examples, to, input_names=names, output_names=outputs or None, opset_version=OPSET
+        load_torch(source), examples, to, input_names=names, output_names=outputs or None, opset_version=OPSET, **told
     )
 
 
@@ -115,8 +121,10 @@ def convert_sklearn(source: str, to: str, inputs: list[Tensor], _outputs: list[s
     model = load_sklearn(source)
     given = [(tensor.name, kind([None, *tensor.shape[1:]])) for tensor in inputs]
     given = given or [("X", kind([None, model.n_features_in_]))]
+    options = {"zipmap": False} if hasattr(model, "predict_proba") else {}  # probabilities as numbers, not as mappings
+    made = skl2onnx.convert_sklearn(model, initial_types=given, options={id(model): options} if options else None)
     with open(to, "wb") as stream:
-        stream.write(skl2onnx.convert_sklearn(model, initial_types=given).SerializeToString())
+        stream.write(made.SerializeToString())
 
 
 CONVERTERS = {
@@ -134,6 +142,8 @@ def feeds(session: Any, inputs: list[Tensor]) -> dict[str, Any]:
     found = {}
     for given in session.get_inputs():
         own = [size if isinstance(size, int) and size > 0 else 1 for size in given.shape]
+        if given.shape and not isinstance(given.shape[0], int):
+            own[0] = ROWS
         shape = said.get(given.name, own)
         count = 1
         for size in shape:
@@ -146,7 +156,7 @@ def feeds(session: Any, inputs: list[Tensor]) -> dict[str, Any]:
     return found
 
 
-def original(framework: str, source: str, feed: dict[str, Any]) -> list[Any]:
+def original(framework: str, source: str, feed: dict[str, Any], outputs: list[str]) -> list[Any]:
     """What the model itself gives."""
     if framework == "torch":
         torch = library("torch")
@@ -155,35 +165,86 @@ def original(framework: str, source: str, feed: dict[str, Any]) -> list[Any]:
         return [part.numpy() for part in (made if isinstance(made, (list, tuple)) else [made])]
     if framework == "scikit-learn":
         model = load_sklearn(source)
+        if len(feed) != 1:
+            raise DataError(f"the converted model has {len(feed)} inputs, one table is right")
         values = next(iter(feed.values()))
-        return [model.predict(values)]
+        made = [model.predict(values)]
+        return [*made, model.predict_proba(values)] if hasattr(model, "predict_proba") else made
+    return tensorflow_gives(source, feed, outputs)
+
+
+def tensorflow_gives(source: str, feed: dict[str, Any], outputs: list[str]) -> list[Any]:
+    """A saved model by its signature, a frozen graph or a checkpoint in a session, else a file of Keras."""
     tensorflow = library("tensorflow")
     if os.path.isdir(source) and os.path.exists(os.path.join(source, "saved_model.pb")):
         served = tensorflow.saved_model.load(source).signatures["serving_default"]
         named = {name.split(":")[0]: tensorflow.constant(value) for name, value in feed.items()}
-        return [value.numpy() for value in served(**named).values()]
-    model = tensorflow.keras.models.load_model(model_file(source, (".h5", ".keras")))
-    return [model.predict(list(feed.values()))]
+        made = served(**named)
+        return [made[name].numpy() for name in (outputs if set(outputs) == set(made) else made)]
+    file = model_file(source, (".pb", ".meta", ".h5", ".keras"))
+    if file.endswith((".pb", ".meta")):
+        return graph_gives(tensorflow.compat.v1, file, feed, outputs)
+    made = tensorflow.keras.models.load_model(file).predict(list(feed.values()), verbose=0)
+    return list(made) if isinstance(made, (list, tuple)) else [made]
 
 
-def numbers(arrays: list[Any]) -> list[float]:
-    return [float(value) for array in arrays for value in array.ravel()]
+def graph_gives(old: Any, file: str, feed: dict[str, Any], outputs: list[str]) -> list[Any]:
+    """What a graph of TensorFlow 1 gives for its tensors by name."""
+    with old.Graph().as_default() as graph, old.Session(graph=graph) as session:
+        if file.endswith(".meta"):
+            old.train.import_meta_graph(file).restore(session, file[: -len(".meta")])
+        else:
+            definition = old.GraphDef()
+            with open(file, "rb") as stream:
+                definition.ParseFromString(stream.read())
+            old.import_graph_def(definition, name="")
+        return list(session.run(outputs, feed))
+
+
+def values_of(arrays: list[Any]) -> list[Any]:
+    """The numbers and texts of several outputs in order; a list of mappings (of scikit-learn's classes) has its values."""
+    numpy = library("numpy")
+    found: list[Any] = []
+    for array in arrays:
+        rows = [list(row.values()) if isinstance(row, dict) else row for row in array]
+        found += numpy.asarray(rows).ravel().tolist()
+    return found
+
+
+def both(one: Any, other: Any) -> tuple[float, float]:
+    """Two values as numbers. Texts, as labels are, are the same or differ by 1."""
+    if isinstance(one, str) or isinstance(other, str):
+        return 0.0, float(str(one) != str(other))
+    return float(one), float(other)
+
+
+def checked(path: str) -> Any:
+    """The converted model, ready to run, after onnx's own checker."""
+    onnx, runtime = library("onnx"), library("onnxruntime")
+    try:
+        onnx.checker.check_model(onnx.load(path))
+        return runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except OSError:
+        raise
+    except Exception as error:  # each of the libraries has its own
+        raise DataError(f"{quoted(path)} is no ONNX model that runs: {error}") from error
 
 
 def verify(options: argparse.Namespace, inputs: list[Tensor]) -> int:
-    onnx, runtime = library("onnx"), library("onnxruntime")
-    onnx.checker.check_model(onnx.load(options.to))
-    session = runtime.InferenceSession(options.to, providers=["CPUExecutionProvider"])
+    session = checked(options.to)
+    outputs = [given.name for given in session.get_outputs()]
     random.seed(SEED)
     expected: list[float] = []
     actual: list[float] = []
     for _ in range(BATCHES):
         feed = feeds(session, inputs)
-        ours, theirs = numbers(original(options.framework, options.source, feed)), numbers(session.run(None, feed))
+        ours = values_of(original(options.framework, options.source, feed, outputs))
+        theirs = values_of(session.run(None, feed))
         if len(ours) > len(theirs):
             raise DataError(f"the model gives {len(ours)} numbers, the converted one {len(theirs)}")
-        expected += ours
-        actual += theirs[: len(ours)]
+        pairs = list(map(both, ours, theirs))
+        expected += [one for one, _ in pairs]
+        actual += [other for _, other in pairs]
     found = compare(expected, actual, options.rtol, options.atol)
     if options.report:
         write_report(options.report, found)

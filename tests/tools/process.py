@@ -37,6 +37,7 @@ TOOLS: Mapping[str, str] = {
     "languageservice": "npm/node_modules/@actions/languageservice",
     "moto": "s3/bin/moto_server",
     "node": "node",
+    "onnx": "onnx/bin/python",
     "podman": "podman",
     "pre-commit": "venv/bin/pre-commit",
     "rsync": "rsync",

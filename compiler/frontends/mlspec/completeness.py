@@ -5,6 +5,7 @@ from __future__ import annotations
 from compiler.diagnostics import Label, Sink, suggest
 from compiler.frontends.mlspec import codes
 from compiler.frontends.mlspec.containers import check_tag
+from compiler.frontends.mlspec.frameworks import CONVERTERS, framework_of
 from compiler.frontends.mlspec.merging import Model, comparable
 from compiler.frontends.mlspec.objects import check_status
 from compiler.frontends.mlspec.secrets import check_placeholder
@@ -217,11 +218,27 @@ def _check_conversion(model: Model, sink: Sink) -> None:
         for key in ("tf_inputs", "tf_outputs"):
             if key not in tensors:
                 _missing("the conversion of a TensorFlow model", key, convert, sink)
+    _check_converter(convert, framework, path, sink)
     if path.endswith(_TORCH) and source is not None and (tensors or framework.startswith("tensorflow")):
         at = source.get("path")
         told = "TensorFlow's tensors are named" if tensors else "the model is said to be TensorFlow's"
         message = f'"{path}" is a file of PyTorch, and {told}'
         sink.report(codes.CONVERSION, message, at.at if at is not None else source.key_span())
+
+
+def _check_converter(convert: View, framework: str, path: str, sink: Sink) -> None:
+    """What converts the model: headrace's tool where it knows the framework, else a command."""
+    if convert.get("command") is not None or not framework:
+        return
+    package = framework_of(framework, path)
+    if package not in CONVERTERS:
+        message = f'nothing here converts a model of "{framework}"'
+        advice = "give convert a `command`, which makes $RESULT from $SOURCE"
+        sink.report(codes.INCOMPLETE, message, convert.key_span("onnx_convertable"), help=advice)
+    elif package == "torch" and convert.get("tf_inputs") is None:
+        message = 'the conversion of a PyTorch model needs "tf_inputs": the shapes of what it takes'
+        advice = "tf_inputs: {image: [1, 3, 224, 224]}; or a `command`, which makes $RESULT from $SOURCE"
+        sink.report(codes.INCOMPLETE, message, convert.key_span("onnx_convertable"), help=advice)
 
 
 def _says_its_source(model: Model) -> bool:

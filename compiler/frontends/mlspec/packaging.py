@@ -18,6 +18,7 @@ from compiler.frontends.mlspec.completeness import (
     place,
 )
 from compiler.frontends.mlspec.containers import reference
+from compiler.frontends.mlspec.frameworks import CONVERTERS, PACKAGES, framework_of
 from compiler.frontends.mlspec.merging import Model, documents_of
 from compiler.frontends.mlspec.objects import slug
 from compiler.frontends.mlspec.stores import Keys, clean
@@ -55,19 +56,6 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 6 * 3600  # MLSpec has no word for it, and a GPU without a limit is expensive
 FOLDER = "mlspec"  # everything that moves between the jobs lies below it, beside the manifest
 PORT = 8080
-PACKAGES = {
-    "tensorflow": "tensorflow",
-    "scikit": "scikit-learn",
-    "scikit-learn": "scikit-learn",
-    "sklearn": "scikit-learn",
-    "pytorch": "torch",
-    "torch": "torch",
-    "sparkml": "pyspark",
-    "onnx": "onnxruntime",
-    "keras": "keras",
-    "xgboost": "xgboost",
-}
-CONVERTERS = {"tensorflow": ("tf2onnx",), "keras": ("tf2onnx",), "scikit-learn": ("skl2onnx",)}
 DEFAULT_TOLERANCES = {"rtol": "0.001", "atol": "0.00001"}  # for a model that says none
 
 
@@ -379,7 +367,7 @@ class _Making:
         file = f"{folder}/{name}" if not source.text("path").endswith("/") and not from_training else folder
         onnx = self.path("onnx", basename(result.text("path").rstrip("/")) or "model.onnx")
         hooks = self._hooks("convert", "pre", [folder])
-        framework = _framework(self.model.text_of("framework", "name"), source.text("path"))
+        framework = framework_of(self.model.text_of("framework", "name"), source.text("path"))
         options = [f"--framework={framework}", *self._tensors(convert)]
         needs = {"needs": tuple(Need(job=hook, artifacts=False) for hook in hooks)} if hooks else {}
         environment = self._converter(convert, framework)
@@ -507,7 +495,7 @@ class _Making:
                 self.sink.report(codes.PLATFORM, message, serve.key_span(), help=advice)
                 return
             told["stored_model"] = _uri(source)
-            told["framework"] = _framework(self.model.text_of("framework", "name"), source.text("path"))
+            told["framework"] = framework_of(self.model.text_of("framework", "name"), source.text("path"))
         else:
             told["environment"] = environment
             told["port"] = serve.whole("port") or PORT
@@ -550,13 +538,6 @@ def _uri(source: View) -> str:
     if is_in_store(source):
         return f"s3://{source.text('bucket')}/{clean(source.text('path')).strip('/')}"
     return source.text("url")
-
-
-def _framework(name: str, path: str) -> str:
-    """The package that the model is of, by its file where that tells, else by what the model says."""
-    if path.endswith((".pt", ".pth", ".torch")):
-        return "torch"
-    return PACKAGES.get(name.lower(), name.lower())
 
 
 def _label(name: str) -> str:
