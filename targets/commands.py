@@ -274,6 +274,11 @@ def working_folder(job: Job) -> str:
     return "" if isinstance(job.action, Support) else job.working_directory or ""
 
 
+def signs(job: Job) -> bool:
+    """Whether a job signs the statement of its run."""
+    return isinstance(job.action, Support) and ("--sign",) in job.action.arguments
+
+
 def reads_files(job: Job) -> bool:
     """Whether a job works on the commit's files: of headrace's own scripts the tools
     do, and those that an environment is prepared for."""

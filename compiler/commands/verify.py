@@ -36,6 +36,7 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--identity", metavar="ID", help="of a file: who must have signed it, as cosign takes it")
     parser.add_argument("--issuer", metavar="URL", help="of a file: who vouches for the identity")
+    parser.add_argument("--key", metavar="FILE", help="of a file: the public key that it was signed with, instead")
     parser.add_argument("--cache", metavar="FOLDER", help="where records are kept, as for `headrace run`")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--strict", action="store_true", help="what is not there any more fails, too")
@@ -92,21 +93,24 @@ def _signature(arguments: Namespace) -> Check | None:
     from targets.local.attestation import DIFFERS, FINE, GONE, Check
 
     bundle = arguments.run + ".sigstore.json"
-    wanted = bool(arguments.identity or arguments.issuer)
+    wanted = bool(arguments.identity or arguments.issuer or arguments.key)
     if not os.path.isfile(bundle):
         return Check("signature", os.path.basename(bundle), DIFFERS, "it is not there") if wanted else None
     name = os.path.basename(bundle)
-    if not (arguments.identity and arguments.issuer):
-        return Check("signature", name, GONE, "not checked: say --identity and --issuer")
+    if not (arguments.identity and arguments.issuer) and not arguments.key:
+        return Check("signature", name, GONE, "not checked: say --identity and --issuer, or --key")
     if not shutil.which("cosign"):
         return Check("signature", name, DIFFERS, "not checked: cosign is not installed")
-    command = ["cosign", "verify-blob", "--bundle", bundle, "--certificate-identity", arguments.identity]
-    command += ["--certificate-oidc-issuer", arguments.issuer, arguments.run]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    command = ["cosign", "verify-blob", "--bundle", bundle]
+    if arguments.key:  # of one's own: whether it stands in a public log is no matter
+        command += ["--key", arguments.key, "--insecure-ignore-tlog=true"]
+    else:
+        command += ["--certificate-identity", arguments.identity, "--certificate-oidc-issuer", arguments.issuer]
+    done = subprocess.run([*command, arguments.run], stdin=subprocess.DEVNULL, capture_output=True)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
         return Check("signature", name, DIFFERS, said)
-    return Check("signature", name, FINE, arguments.identity)
+    return Check("signature", name, FINE, arguments.key or arguments.identity)
 
 
 def _lines(checks: list[Check]) -> list[str]:

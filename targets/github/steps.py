@@ -63,7 +63,7 @@ def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
     steps += access.identity(workflow, job)
     steps += access.vault(workflow, job)
     steps += inputs(workflow, job)
-    if _is_signing(job):
+    if commands.signs(job):
         steps.append({"uses": use("sigstore/cosign-installer")})
     key = _key(workflow, job)
     steps += key
@@ -124,11 +124,7 @@ def commit(workflow: Workflow, job: Job) -> list[Step]:
 
 def token_reasons(workflow: Workflow, job: Job) -> list[str]:
     found = access.token_reasons(workflow, job)
-    return [*found, "cosign signs by it"] if _is_signing(job) else found
-
-
-def _is_signing(job: Job) -> bool:
-    return isinstance(job.action, Support) and ("--sign",) in job.action.arguments
+    return [*found, "cosign signs by it"] if commands.signs(job) else found
 
 
 # ----------------------------------------------------------------------------------------------------------- variables

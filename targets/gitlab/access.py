@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 VAULT_TOKEN = "HEADRACE_VAULT_TOKEN"
 IDENTITY_TOKEN = "HEADRACE_IDENTITY_TOKEN"
+# Both cosign and sigstore take the token of this name: https://docs.gitlab.com/ci/yaml/signing_examples/
+SIGNING_TOKEN = "SIGSTORE_ID_TOKEN"
+SIGSTORE = "sigstore==4.5.1"  # of PyPI, for an image that has Python and no cosign
 TOKEN_FILE = '"$HEADRACE_TOKENS/identity"'
 
 
@@ -47,6 +50,12 @@ def access(uses: tuple[SecretUse, ...], identity: Identity | None, project: Proj
     if identity is not None:
         _IDENTITIES[identity.provider](identity, made)
     return made
+
+
+def sign(made: Access) -> None:
+    """What a job signs by: the identity that gitlab.com vouches for, and a program that signs."""
+    made.id_tokens[SIGNING_TOKEN] = {"aud": "sigstore"}
+    made.lines.append(f"command -v cosign > /dev/null || python3 -m pip install --quiet {SIGSTORE}")
 
 
 def _from_variable(use: SecretUse, name: str, made: Access) -> None:

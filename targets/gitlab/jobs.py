@@ -9,7 +9,7 @@ from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Re
 from compiler.yamlwriter import Block
 from targets import commands, prebuilt, runners
 from targets.gitlab import codes, deploy, images
-from targets.gitlab.access import Access, access
+from targets.gitlab.access import Access, access, sign
 from targets.gitlab.conditions import ConditionError, Rule, all_of, on_event
 from targets.gitlab.plan import Edge, Unit, artifact_paths, in_store
 from targets.gitlab.scripts import (
@@ -115,6 +115,8 @@ def _runnable(unit: Unit, file: File, made: Lines, artifacts: dict[str, Any], re
     runner = _runner(job, file)
     built = job.action.build.secrets if isinstance(job.action, BuildImage) else ()
     allowed = access((*job.secrets, *built), file.identity(job), file.project, file.secret_names)
+    if commands.signs(job):
+        sign(allowed)
     for secret in allowed.needed:
         file.need_secret(secret, job)
     _check_machine(job, runner, allowed, file)

@@ -118,8 +118,9 @@ OTHERWISE: dict[Feature, Support] = {
     Feature.NODES: Unsupported(
         why="GitLab starts jobs one by one, and parallel ones do not find one another: use Argo Workflows, or one node"
     ),
-    Feature.SIGNING: Unsupported(
-        why="no image with cosign and Python is pinned here: say `attest: unsigned`, and sign the statement in a job of your own"
+    Feature.SIGNING: Emulated(
+        how="Sigstore's client signs by an ID token of the job, for which Sigstore's public instance asks gitlab.com: on a "
+        "GitLab of your own say `attest: unsigned`; jobs of child pipelines have no such identity"
     ),
     Feature.IMAGE_CREDENTIALS: Emulated(how="the secret is given to the runner as DOCKER_AUTH_CONFIG"),
 }

@@ -15,7 +15,12 @@ PACKAGES = {
     "xgboost": "xgboost",
 }
 # The frameworks that headrace's tool converts, with what it needs beside them.
-CONVERTERS = {"tensorflow": ("tf2onnx",), "keras": ("tensorflow", "tf2onnx"), "scikit-learn": ("skl2onnx",), "torch": ()}
+CONVERTERS = {
+    "tensorflow": ("tf2onnx",),
+    "keras": ("tensorflow", "tf2onnx"),
+    "scikit-learn": ("skl2onnx",),
+    "torch": (),
+}
 
 
 def framework_of(name: str, path: str) -> str:
