@@ -256,6 +256,50 @@ def test_a_stored_model_is_loaded_by_the_platform(platform: str, held: dict[str,
     assert (spec["predictor"]["model"] if platform == "kfserving" else spec["predictors"][0]["graph"]) == held
 
 
+FUNCTION = """def predict(inputs: list, model):
+    \"\"\"Predict.
+
+    :param inputs.x: a number
+    :type inputs.x: FP32
+    :param outputs.y: a number
+    :type outputs.y: FP32
+    :returns: the outputs
+    \"\"\"
+    return {"outputs": inputs}
+"""
+
+
+@pytest.mark.parametrize("platform", ["kubernetes", "knative", "kfserving", "seldon"])
+@pytest.mark.parametrize(
+    ("source", "model"),
+    [
+        ("{data_store: ages, bucket: ages, path: model/}", "mlspec/servable"),
+        ("{data_store: ages, bucket: ages, path: model/m.pkl}", "mlspec/servable/m.pkl"),
+        ("{url: 'https://example.org/m.onnx?x=1.2'}", "mlspec/servable/m.onnx"),
+    ],
+)
+def test_an_image_is_built_of_a_function_and_a_model(platform: str, source: str, model: str, tmp_path: Path) -> None:
+    serve = f"serve:\n  servable: true\n  tested_platforms: [{platform}]\n  function: predict.py:predict\n"
+    text = f"{MODEL}{serve}  model_source: {{servable_model: {source}}}\n{STORES}"
+    found = lowered(write(tmp_path, model__yaml=text, predict__py=FUNCTION), "model.yaml")
+    assert not [one for one in found.found if one.severity == "error"]
+    assert found.project is not None
+    jobs = {job.name: job for pipeline in found.project.pipelines for job in pipeline.jobs}
+    assert list(jobs) == ["fetch-servable", "build-serving", "smoke-ages", "deploy-ages"]
+    assert [(need.job, need.artifacts) for need in jobs["build-serving"].needs] == [("fetch-servable", True)]
+    smoke = jobs["smoke-ages"].action
+    assert isinstance(smoke, ir.Support)
+    assert (f"--model={model}",) in smoke.arguments
+    assert "services/ages/serve.py" in [one.path for one in found.project.rendered]
+
+
+@pytest.mark.parametrize("platform", ["kubernetes", "knative"])
+def test_a_stored_model_alone_is_no_image(platform: str, tmp_path: Path) -> None:
+    serve = f"serve:\n  servable: true\n  tested_platforms: [{platform}]\n"
+    text = f"{MODEL}{serve}  model_source: {{servable_model: {{url: 'https://example.org/m.onnx'}}}}\n"
+    assert read(write(tmp_path, model__yaml=text), "model.yaml").codes == ["HR3423"]
+
+
 def test_processes_stand_before_and_after_their_phase(tmp_path: Path) -> None:
     process = "process:\n  - {name: training_pre_process, command: ./clean.sh}\n"
     process += "  - {name: training_post_process, params: {staging_dir: staged/}}\n"

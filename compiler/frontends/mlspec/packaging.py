@@ -25,6 +25,8 @@ from compiler.frontends.mlspec.stores import Keys, clean
 from compiler.images import DEFAULT_PYTHON
 from compiler.ir import (
     Artifact,
+    Build,
+    BuildImage,
     Environment,
     EnvVar,
     Input,
@@ -34,6 +36,7 @@ from compiler.ir import (
     OnPush,
     Pipeline,
     Project,
+    Publish,
     Ref,
     Rollout,
     Script,
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 6 * 3600  # MLSpec has no word for it, and a GPU without a limit is expensive
 FOLDER = "mlspec"  # everything that moves between the jobs lies below it, beside the manifest
 PORT = 8080
+SERVING = "serving"  # the environment whose image is built from a function and a model
 DEFAULT_TOLERANCES = {"rtol": "0.001", "atol": "0.00001"}  # for a model that says none
 
 
@@ -84,6 +88,7 @@ class _Making:
         self.jobs: list[Job] = []
         self.keys = Keys(sink)
         self.services: list[Service] = []
+        self.environments: list[Environment] = []
 
     def project(self) -> Project:
         for section, make in (
@@ -110,6 +115,8 @@ class _Making:
             project = project.replace(models=(IrModel(name=self.name, train="train", origin=train.origin),))
         if self.services:
             project = project.replace(services=tuple(self.services))
+        if self.environments:
+            project = project.replace(environments=tuple(self.environments))
         if self.keys.secrets:
             project = project.replace(secrets=tuple(self.keys.secrets.values()))
         lifecycle = self.model.section("lifecycle") or self.model.section("objectives")
@@ -489,17 +496,25 @@ class _Making:
         if environment is None:
             source = serve.get("model_source", "servable_model")
             assert source is not None
-            if platform not in ("kserve", "seldon"):
+            if serve.get("function") is None and platform not in ("kserve", "seldon"):
                 message = f'"{chosen}" serves images, and the model is no image: it lies in a store'
-                advice = "name a serving_container_image, or a platform that loads models: kfserving or seldon"
+                advice = (
+                    "say `function: predict.py:predict`, from which an image is built; or name a serving_container_image, "
+                    "or a platform that loads models: kfserving or seldon"
+                )
                 self.sink.report(codes.PLATFORM, message, serve.key_span(), help=advice)
                 return
-            told["stored_model"] = _uri(source)
-            told["framework"] = framework_of(self.model.text_of("framework", "name"), source.text("path"))
+            if serve.get("function") is None:
+                self._report_keys(source, chosen)
+                told["stored_model"] = _uri(source)
+                told["framework"] = framework_of(self.model.text_of("framework", "name"), source.text("path"))
         else:
             told["environment"] = environment
             told["port"] = serve.whole("port") or PORT
-        hooks = self._hooks("serve", "pre", self._servable(serve))
+        servable = self._servable(serve, wanted="stored_model" not in told and environment is None)
+        hooks = self._hooks("serve", "pre", servable)
+        if environment is None and "stored_model" not in told:
+            told |= self._image_of(serve, servable[0], hooks)
         needs = [Need(job=hook, artifacts=False) for hook in hooks]
         if is_on(self.model, "train"):
             needs.append(Need(job="upload-model", artifacts=False))
@@ -511,13 +526,47 @@ class _Making:
             told["health"] = serve.text("health")
         self.services.append(Service(name=name, deploy=rollout, origin=serve.origin, **told))
 
-    def _servable(self, serve: View) -> list[str]:
-        """Where the files lie that a process before serving works on."""
+    def _report_keys(self, source: View, platform: str) -> None:
+        """What loads a model from a store does it with keys of the cluster."""
+        if not is_in_store(source):
+            return
+        store = self.model.named("data_stores")[source.text("data_store")]
+        if store.get("connection", "access_key_id") is None:
+            return
+        message = (
+            f'the cluster must hold the keys of "{source.text("data_store")}", with which {platform} loads the model'
+        )
+        advice = f"a secret of the service account, with the endpoint {store.text('connection', 'endpoint')}"
+        self.sink.report(core.ACTION_NEEDED, message, source.key_span(), help=advice)
+
+    def _image_of(self, serve: View, model: str, hooks: list[str]) -> dict[str, Any]:
+        """What a service is of which headrace builds the image: the framework, the function that answers, the model."""
+        function = _there(serve, "function")
+        image = self._python(serve).replace(name=SERVING, build=Build(generate=True), publish=Publish())
+        self.environments.append(image.replace(origin=function.origin))
+        needs: dict[str, Any] = {"needs": tuple(Need(job=hook, artifacts=True) for hook in hooks)} if hooks else {}
+        build = BuildImage(build=Build(), environment=SERVING, publish=Publish())
+        inputs = (_input(model, function),)
+        self.jobs.append(Job(name=f"build-{SERVING}", action=build, inputs=inputs, origin=function.origin, **needs))
+        where, colon, name = function.value.strip().rpartition(":")
+        file = "/".join(part for part in (self.folder, where) if part) if where.endswith(".py") else where
+        return {
+            "environment": SERVING,
+            "function": f"{file}{colon}{name}",
+            "model": _file_in(model, serve.get("model_source", "servable_model")),
+            "port": serve.whole("port") or PORT,
+        }
+
+    def _servable(self, serve: View, wanted: bool) -> list[str]:
+        """Where the files lie that a process before serving works on, and that an image is to hold."""
         source = serve.get("model_source", "servable_model")
-        if is_on(self.model, "train"):
-            return [self.path("result")]
+        train = self.model.section("train")
+        trained = train.get("model_training_results", "trained_model") if train is not None else None
+        is_trained = is_on(self.model, "train") and (not is_in_store(source) or place(source) == place(trained))
         wants = any(phase_of(name) == ("serve", "pre") for name in self.model.named("process"))
-        if not wants or source is None or not is_in_store(source):
+        if is_trained or (is_on(self.model, "train") and not wanted):
+            return [self.path("result")]
+        if source is None or not (wanted or (wants and is_in_store(source))):
             return []
         self._fetch("fetch-servable", source, self.path("servable"))
         return [self.path("servable")]
@@ -532,6 +581,15 @@ def _there(view: View, *path: str) -> View:
 
 def _input(path: str, at: View) -> Input:
     return Input(path=(path,), origin=at.origin)
+
+
+def _file_in(folder: str, source: View | None) -> str:
+    """A fetched model: the file where its place names one, else the folder."""
+    if source is None or folder.endswith("/result"):
+        return folder
+    path = source.text("path") if is_in_store(source) else source.text("url").partition("?")[0]
+    name = basename(path)
+    return f"{folder}/{name}" if "." in name else folder
 
 
 def _uri(source: View) -> str:
