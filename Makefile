@@ -16,7 +16,7 @@ test-fast: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -n auto -m "not engine"
 
 test-engine: $(VENV)/.installed-dev
-	$(BIN)/pytest -q -n auto -m engine
+	$(BIN)/pytest -q -n auto --dist loadgroup -m engine
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Every engine that can be had runs every pipeline of fixtures/engines, and all report what the semantics say.
 
-Each pair runs under a time limit, in a clone of its own, two at a time. What an engine is known to do otherwise is in
+Each pair runs under a time limit, in a clone of its own, two at a time, and all in one process: with several (`-n`) each
+would run them all, so `--dist loadgroup` keeps them together. What an engine is known to do otherwise is in
 tests/engines/known.py, each entry with its source; docs/engines.md has the matrix.
 """
 
@@ -14,7 +15,7 @@ from tests.engines.cases import Case, cases
 from tests.engines.known import KNOWN
 from tests.engines.matrix import ENGINES, Engine, Pool
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engines-agree")]
 
 PAIRS = {f"{case.name}-{engine.name}": (case, engine) for case in cases() for engine in ENGINES.values()}
 

@@ -84,6 +84,15 @@ def test_secrets_are_looked_for_everywhere() -> None:
     assert topics(run, Seen(**{**vars(GOOD), "testimonies": given})) == set()
 
 
+def test_a_lock_that_is_not_kept_is_found() -> None:
+    beside = Seen(status="succeeded", jobs={}, testimonies=[stated("a", 1, 3), stated("b", 2, 4), stated("c", 4, 5)])
+    jobs = dict.fromkeys("abc", "succeeded")
+    seen = Seen(**{**vars(beside), "jobs": jobs})
+    assert topics(Run(jobs=jobs, at_most=[{"jobs": ["a", "b", "c"], "limit": 1}]), seen) == {"lock"}
+    assert topics(Run(jobs=jobs, at_most=[{"jobs": ["a", "b", "c"], "limit": 2}]), seen) == set()
+    assert topics(Run(jobs=jobs, at_most=[{"jobs": ["a", "c"], "limit": 1}]), seen) == set()
+
+
 def test_engines_names_are_understood() -> None:
     known = by_values(["train[fold=0,solver=sgd]", "one[only=x]", "pages", "child/make", "b"])
     assert split("train[fold=0,solver=sgd]") == ("train", {"fold": "0", "solver": "sgd"})

@@ -25,6 +25,7 @@ NAME = "argo"
 TARGET = "argo"
 TOOLS = ("argo-engine", "git", "unshare")
 LIMIT_SECONDS = 180.0
+_PHASES = {"Succeeded": "succeeded", "Running": "waiting"}
 _OUTCOMES = {
     "Succeeded": "succeeded",
     "Failed": "failed",
@@ -65,6 +66,7 @@ def execute(checkout: Checkout, run_: Run) -> Seen:
     names = [one["metadata"]["name"] for one in templates]
     name = run_.pipeline or ("main" if "main" in names else min(names, key=len))  # parts are called after the whole
     (template,) = (one for one in templates if one["metadata"]["name"] == name)
+    apply_config_maps(checkout.home / "state.json", documents)
     specification = {
         "templates": [str(file) for file in files],
         "workflow": submitted(checkout, run_, template, documents),
@@ -76,7 +78,7 @@ def execute(checkout: Checkout, run_: Run) -> Seen:
         "folder": str(folder),
         "seconds": int(LIMIT_SECONDS),
         "at_once": 4,
-        "approve": True,
+        "approve": run_.approved,
     }
     path = folder / "specification.json"
     path.write_text(json.dumps(specification, ensure_ascii=False), encoding="utf-8")
@@ -90,12 +92,23 @@ def execute(checkout: Checkout, run_: Run) -> Seen:
         raise ToolError(f"{done.stdout[-4000:]}{done.stderr[-2000:]}\n{log[-4000:]}")
     said = json.loads(outcome.read_text(encoding="utf-8"))
     problems = [f"{one['name']}: {one['phase']}: {one['message']}" for one in said["nodes"] if one["message"]]
-    seen = Seen(status="succeeded" if said["phase"] == "Succeeded" else "failed")
+    seen = Seen(status=_PHASES.get(said["phase"], "failed"))
     seen.log = "\n".join([log, *problems, said["message"]])
     seen.testimonies = collect(checkout.testimonies)
     for job, phase in jobs(said["nodes"], files, run_):
         (seen.jobs if job in run_.jobs else seen.helpers)[job] = _OUTCOMES.get(phase, phase)
     return seen
+
+
+def apply_config_maps(state: Path, documents: dict[Path, list[dict[str, Any]]]) -> None:
+    """What `kubectl apply` does of the compiled files, for what a workflow refers to: a semaphore's limit."""
+    held = json.loads(state.read_text(encoding="utf-8")) if state.exists() else []
+    compiled = [one for found in documents.values() for one in found if one["kind"] == "ConfigMap"]
+    names = {one["metadata"]["name"] for one in compiled}
+    kept = [one for one in held if one["metadata"]["name"] not in names]
+    placed = [{**one, "metadata": {**one["metadata"], "namespace": "default"}} for one in compiled]
+    if placed:
+        state.write_text(json.dumps([*kept, *placed]), encoding="utf-8")
 
 
 def submitted(checkout: Checkout, run_: Run, template: dict[str, Any], documents: Any) -> dict[str, Any]:

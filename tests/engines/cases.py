@@ -24,10 +24,12 @@ class Run:
     parameters: dict[str, str] = field(default_factory=dict)  # given by hand
     secrets: dict[str, str] = field(default_factory=dict)
     change: dict[str, str] = field(default_factory=dict)  # files that a commit changes before the run
-    status: str = "succeeded"
+    approved: bool = True  # whether somebody agrees where a job waits for a person
+    status: str = "succeeded"  # or failed, or waiting: for a person
     jobs: dict[str, str] = field(default_factory=dict)  # succeeded, failed or skipped
     after: dict[str, list[str]] = field(default_factory=dict)  # jobs that must have ended before a job began
     beside: list[list[str]] = field(default_factory=list)  # pairs: the first began before the second ended
+    at_most: list[dict[str, Any]] = field(default_factory=list)  # {jobs, limit}: no more of them at any moment
     calls: list[str] = field(default_factory=list)  # jobs that call a pipeline: not every engine says how they ended
     held: list[str] = field(default_factory=list)  # jobs that come to something without running: a cache's
     saw: dict[str, dict[str, Any]] = field(default_factory=dict)  # arguments, env, files, folder, attempt, …
@@ -41,6 +43,7 @@ class Case:
     says: list[str]  # the sentences of the semantics that the case stands for
     runs: list[Run]
     refused: dict[str, str] = field(default_factory=dict)  # targets that refuse it, with the code of the finding
+    alone: bool = False  # it listens at ports of this machine: one engine at a time
 
     def files(self) -> list[Path]:
         """Its files from its folder, without what is expected."""
@@ -57,7 +60,7 @@ def load(folder: Path) -> Case:
         for job, outcome in run.jobs.items():
             if outcome not in OUTCOMES:
                 raise ValueError(f'{folder.name}: "{outcome}" of {job} is none of {", ".join(OUTCOMES)}')
-    return Case(folder.name, folder, data["says"], runs, data.get("refused", {}))
+    return Case(folder.name, folder, data["says"], runs, data.get("refused", {}), data.get("alone", False))
 
 
 def cases() -> list[Case]:

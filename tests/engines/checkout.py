@@ -67,11 +67,21 @@ class Checkout:
         if done.status != 0:
             raise RefusalError((done.stdout + done.stderr).strip())
 
-    def headrace(self, *arguments: str, limit: float = LIMIT_SECONDS) -> Completed:
+    def headrace(self, *arguments: str, limit: float = LIMIT_SECONDS, **more: str) -> Completed:
         """The command line of this source tree. The user's own settings and caches are out of its sight."""
+        return run(self.command(*arguments), cwd=self.folder, env={**self.environment(), **more}, limit=limit)
+
+    def command(self, *arguments: str) -> list[str]:
+        """A command line of headrace; -P since a case's own files may be called like modules."""
+        return [sys.executable, "-P", "-m", "compiler", *arguments]
+
+    def environment(self) -> dict[str, str]:
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        env = {"PYTHONPATH": os.pathsep.join(paths), "HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / "cache")}
-        return run([sys.executable, "-m", "compiler", *arguments], cwd=self.folder, env=env, limit=limit)
+        return {
+            "PYTHONPATH": os.pathsep.join(paths),
+            "HOME": str(self.home),
+            "XDG_CACHE_HOME": str(self.home / "cache"),
+        }
 
     def prepare(self, asked: Run) -> None:
         """The commit, the branch and the tag that a run is of."""

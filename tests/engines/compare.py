@@ -84,6 +84,19 @@ def _order(run: Run, seen: Seen) -> list[Difference]:
         first, then = seen.of(early), seen.of(late)
         if first and then and first[0].began >= then[-1].ended:
             found.append(Difference("barrier", early, f"waited for {late}"))
+    for lock in run.at_most:
+        found += _beside_each_other(lock["jobs"], lock["limit"], seen)
+    return found
+
+
+def _beside_each_other(jobs: list[str], limit: int, seen: Seen) -> list[Difference]:
+    """A job that began while so many others ran."""
+    spans = [(one.began, one.ended, job) for job in jobs for one in seen.of(job)]
+    found = []
+    for began, _, job in spans:
+        beside = [other for start, end, other in spans if start <= began < end - CLOCK_SECONDS]
+        if len(beside) > limit:
+            found.append(Difference("lock", job, f"ran beside {', '.join(sorted(set(beside) - {job}))}"))
     return found
 
 

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import yaml
+
 from compiler.matrix import label
 from tests.engines.cases import Run
 from tests.engines.checkout import Checkout
@@ -44,6 +46,9 @@ def execute(checkout: Checkout, run: Run) -> Seen:
     everywhere = checkout.home / ".gitlab-ci-local" / "variables.yml"
     everywhere.parent.mkdir(exist_ok=True)
     everywhere.write_text(json.dumps({"global": review}), encoding="utf-8")
+    if run.approved:
+        for job in jobs_by_hand(checkout.folder):
+            arguments += ["--manual", job]
     inputs = checkout.home / "inputs.yml"  # on the command line `true` and `1` would be no texts
     inputs.write_text(json.dumps(given_inputs(run)), encoding="utf-8")
     arguments += ["--inputs-file", str(inputs)]
@@ -61,6 +66,24 @@ def execute(checkout: Checkout, run: Run) -> Seen:
         job = shown(name, known)
         (seen.jobs if job in run.jobs else seen.helpers)[job] = _OUTCOMES[word]
     return seen
+
+
+def jobs_by_hand(folder: Path) -> list[str]:
+    """The jobs that wait for somebody to start them."""
+    documents = yaml.load_all((folder / ".gitlab-ci.yml").read_text(encoding="utf-8"), Loader=_Tolerant)
+    found = []
+    for name, job in (item for document in documents for item in document.items()):
+        rules = job.get("rules", []) if isinstance(job, dict) else []
+        if any(isinstance(rule, dict) and rule.get("when") == "manual" for rule in rules):
+            found.append(name)
+    return found
+
+
+class _Tolerant(yaml.SafeLoader):
+    """Takes `!reference` for nothing."""
+
+
+_Tolerant.add_constructor("!reference", lambda _loader, _node: None)
 
 
 def given_inputs(run: Run) -> dict[str, str]:

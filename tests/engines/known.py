@@ -41,6 +41,20 @@ KNOWN: tuple[Known, ...] = (
         "https://kubernetes.io/docs/concepts/cluster-administration/logging/",
     ),
     Known(
+        "local",
+        ("status", "outcome"),
+        {"approvals": ("", "deploy")},
+        "fails a job that waits for a person where there is no terminal to ask at: nobody could ever answer",
+        "docs/semantics.md: approval and locks",
+    ),
+    Known(
+        "gitlab-ci-local",
+        ("lock",),
+        {"locks": ()},
+        "has no `resource_group`",
+        "reference of gitlab-ci-local: unsupported keywords",
+    ),
+    Known(
         "act",
         ("barrier",),
         {},
@@ -139,15 +153,52 @@ class Skip(NamedTuple):
     source: str
 
 
-SKIPS: tuple[Skip, ...] = tuple(
+SKIPS: tuple[Skip, ...] = (
+    *(
+        Skip(
+            "gitlab-ci-local",
+            "changed",
+            number,
+            "asks git for `rules:changes` whatever started the pipeline, where GitLab takes it for true on tags, schedules and by hand",
+            "https://docs.gitlab.com/ci/yaml/#ruleschanges",
+        )
+        for number in (3, 4, 5)
+    ),
     Skip(
         "gitlab-ci-local",
-        "changed",
-        number,
-        "asks git for `rules:changes` whatever started the pipeline, where GitLab takes it for true on tags and by hand",
-        "https://docs.gitlab.com/ci/yaml/#ruleschanges",
-    )
-    for number in (3, 4)
+        "approvals",
+        2,
+        "starts nothing at all where a manual job that others need is not named on its command line; GitLab runs what comes "
+        "before it, and waits",
+        "https://docs.gitlab.com/ci/jobs/job_control/#types-of-manual-jobs",
+    ),
+    Skip(
+        "act",
+        "approvals",
+        2,
+        "knows no environments: who must agree to a job is a setting of the repository on GitHub, as the target's note says",
+        "https://docs.github.com/en/actions/how-tos/deploy/configure-and-manage-deployments/manage-environments",
+    ),
+    Skip(
+        "act",
+        "locks",
+        None,
+        "does not know `concurrency.queue`, which keeps what waits, and enforces no concurrency at all",
+        "act v0.2.87, pkg/schema/workflow_schema.json: concurrency-mapping",
+    ),
+    *(
+        Skip(
+            engine,
+            "sidecars",
+            None,
+            "starts services only in containers, and here jobs run without them",
+            source,
+        )
+        for engine, source in (
+            ("gitlab-ci-local", "gitlab-ci-local 4.73.0, src/job.ts: services need a container executor"),
+            ("act", "act v0.2.87, pkg/runner/run_context.go: startHostEnvironment"),
+        )
+    ),
 )
 
 

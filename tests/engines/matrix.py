@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,7 +68,7 @@ def judge(case: Case, engine: Engine) -> Verdict:
     if whole is not None:
         verdict.skipped.append(whole)
         return verdict
-    with tempfile.TemporaryDirectory(prefix="headrace-") as folder:
+    with tempfile.TemporaryDirectory(prefix="headrace-") as folder, _turn(case):
         try:
             checkout = Checkout(case, Path(folder), engine.target, engine.adapt)
         except RefusalError as refusal:
@@ -84,6 +87,17 @@ def judge(case: Case, engine: Engine) -> Verdict:
             _judge_run(case, engine, checkout, number, verdict)
     verdict.seconds = time.monotonic() - began
     return verdict
+
+
+@contextmanager
+def _turn(case: Case) -> Iterator[None]:
+    """Waits for other processes' engines where a case must have the machine's ports for itself."""
+    if not case.alone:
+        yield
+        return
+    with open(Path(tempfile.gettempdir(), f"headrace-engines-{os.getuid()}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _judge_run(case: Case, engine: Engine, checkout: Checkout, number: int, verdict: Verdict) -> None:

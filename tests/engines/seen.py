@@ -30,7 +30,7 @@ class Statement:
 class Seen:
     """A run as an engine reports it."""
 
-    status: str = ""  # succeeded or failed
+    status: str = ""  # succeeded, failed or waiting
     jobs: dict[str, str] = field(default_factory=dict)  # an engine's own words are translated by its adapter
     helpers: dict[str, str] = field(default_factory=dict)  # jobs that the compiler added
     held: list[str] = field(default_factory=list)  # jobs whose earlier outputs were taken, where the engine says so
