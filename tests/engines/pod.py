@@ -104,8 +104,12 @@ class Pod:
             self.exits["main"] = code
             outputs["exitCode"] = str(code)
             self.step("wait", lambda: self.save(outputs))
-        except PodError:
-            pass
+        except PodError as error:
+            if (
+                "main" not in self.exits
+            ):  # its container can't be made: a kubelet waits for ever, the pod is given up here
+                self.exits["main"] = 128
+                self.messages.setdefault("main", str(error))
         return {"exits": self.exits, "messages": self.messages, "outputs": outputs}
 
     def step(self, container: str, do: Callable[[], None]) -> None:
@@ -179,7 +183,7 @@ class Pod:
         host, port = self.server.rsplit(":", 1)
         env |= {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
         for one in container.get("env", []):
-            if not one["name"].startswith("ARGO_"):
+            if not one["name"].startswith("ARGO_") and not self.lacks(one):
                 env[one["name"]] = self.value(one, env)
         folder = container.get("workingDir", "/")
         os.makedirs(self.at(folder), exist_ok=True)
@@ -204,6 +208,11 @@ class Pod:
 
     def includes_output(self, container: dict[str, Any]) -> bool:
         return {"name": "ARGO_INCLUDE_SCRIPT_OUTPUT", "value": "true"} in container.get("env", [])
+
+    def lacks(self, variable: dict[str, Any]) -> bool:
+        """A variable that isn't set: its secret may be missing, and is."""
+        source = variable.get("valueFrom", {}).get("secretKeyRef", {})
+        return bool(source.get("optional")) and source["key"] not in self.secrets.get(source["name"], {})
 
     def value(self, variable: dict[str, Any], env: dict[str, str]) -> str:
         source = variable.get("valueFrom")
