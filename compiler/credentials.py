@@ -6,6 +6,8 @@ https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/a
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from compiler import codes
 from compiler.source import Span
 from compiler.yamltree import Slot
@@ -89,7 +91,7 @@ def _lines(text: str, hints: tuple[str, ...]) -> dict[int, int]:
 
 def check_variable(variable: EnvVar, sink: Sink) -> None:
     """Report a literal in a variable whose name says that it is a credential."""
-    if not variable.name.upper().endswith(_ENDINGS) or len(variable.value) != 1:
+    if not _names_credential(variable.name) or len(variable.value) != 1:
         return
     literal, slot = variable.value[0], variable.origin
     if not isinstance(literal, str) or not isinstance(slot, Slot):
@@ -101,3 +103,8 @@ def check_variable(variable: EnvVar, sink: Sink) -> None:
     message = f'"{variable.name}" holds a literal, a credential is never written down'
     advice = f"declare a secret and write secrets: [{variable.name}] in the job"
     sink.report(codes.SECRET_IN_CLEAR, message, slot.span_here, help=advice)
+
+
+@lru_cache(maxsize=4096)  # most jobs of a manifest set the same few variables
+def _names_credential(name: str) -> bool:
+    return name.upper().endswith(_ENDINGS)

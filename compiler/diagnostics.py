@@ -115,6 +115,7 @@ class Sink:
     """Takes every finding of a run. Reporting the same thing at the same place twice keeps one."""
 
     def __init__(self) -> None:
+        self.reports = 0  # how often something was reported, the same thing again included
         self._compared = 0
         self._found: dict[tuple[str, int, int, str, str], Diagnostic] = {}
 
@@ -133,6 +134,7 @@ class Sink:
         fix: Fix | None = None,
     ) -> None:
         """Add a finding. `field` names the field of an origin to point at."""
+        self.reports += 1
         found = Diagnostic(
             code,
             message,
@@ -148,6 +150,7 @@ class Sink:
 
     def take(self, other: Sink) -> None:
         """Add all that another sink holds."""
+        self.reports += other.reports
         for key, found in other._found.items():
             self._found.setdefault(key, found)
 

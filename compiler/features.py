@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import Enum
 
 from compiler import ir
+from compiler.likeness import likeness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from compiler.source import Origin
 
@@ -122,10 +123,25 @@ def features_used(pipeline: ir.Pipeline, project: ir.Project) -> dict[Feature, l
     for feature, origin in _of_pipeline(pipeline):
         used.setdefault(feature, []).append(origin)
     secrets: dict[str, str | None] = {secret.name: secret.store for secret in project.secrets}
+    known: dict[Hashable, list[list[Origin | None]]] = {}  # by what jobs have in common, whom to tell of such a job
     for job in pipeline.jobs:
-        for feature in _of_job(job, secrets):
-            used.setdefault(feature, []).append(job.origin)
+        kind = _kind(job)
+        asked = known.get(kind) if kind is not None else None
+        if asked is None:
+            asked = [used.setdefault(feature, []) for feature in _of_job(job, secrets)]
+            if kind is not None:
+                known[kind] = asked
+        for origins in asked:
+            origins.append(job.origin)
     return used
+
+
+def _kind(job: ir.Job) -> Hashable | None:
+    """What the features of a job are worked out from, where that is no more than what jobs that are alike share."""
+    if [need for need in job.needs if need.artifacts is False or need.optional or need.legs not in _ALL]:
+        return None
+    alike = likeness(job)
+    return None if alike is None else (alike, bool(job.needs), bool(job.env))
 
 
 def _of_pipeline(pipeline: ir.Pipeline) -> Iterator[tuple[Feature, Origin | None]]:

@@ -12,7 +12,7 @@ from compiler.source import Origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any, Literal, Never, Self, TypeAlias, dataclass_transform
 else:
 
@@ -32,6 +32,10 @@ class _Nothing(tuple):  # type: ignore[type-arg]
 NOTHING: tuple[Never, ...] = _Nothing()
 _REQUIRED = object()
 _OFTEN = 100  # nodes of one class: from then on a constructor of its own pays (it costs as much as they do)
+_MANY = (
+    8  # fields: from here on it pays to make a node as one of another class (the change of class costs as much as 4)
+)
+_UNCHANGED = object()
 _new = object.__new__
 
 
@@ -57,21 +61,40 @@ class _NodeType(type):
 
     def write_out(cls) -> None:
         """Give the class an `__init__` and a `replace` with its fields written out: three times as fast."""
-        known: dict[str, Any] = {"new": _new, "made_by": cls, "change": _change}
-        for name, default in cls.field_defaults.items():
-            known[f"put_{name}"], known[f"default_{name}"] = cls.setters[name], default
+        known: dict[str, Any] = {"new": _new, "UNCHANGED": _UNCHANGED, "CLOSED": cls}
+        known |= {f"default_{name}": default for name, default in cls.field_defaults.items()}
         required = [name for name, default in cls.field_defaults.items() if default is _REQUIRED]
         given = [*required, *(f"{name}=default_{name}" for name in cls.field_defaults if name not in required)]
+        if len(cls.field_defaults) < _MANY:
+            known |= {f"put_{name}": put for name, put in cls.setters.items()}
+            opened, made, store, close = "", "new(CLOSED)", "put_{0}({1}, {2})", ""
+        else:
+            known |= {"become": object.__dict__["__class__"].__set__, "OPEN": cls._opened()}
+            opened, made = "    become(self, OPEN)\n", "new(OPEN)"
+            store, close = "{1}.{0} = {2}", "    {0}.__class__ = CLOSED\n"
+        stores = "".join(f"    {store.format(name, 'self', name)}\n" for name in cls.field_defaults)
+        kept = ((name, f"self.{name} if {name} is UNCHANGED else {name}") for name in cls.field_defaults)
+        copies = "".join(f"    {store.format(name, 'made', value)}\n" for name, value in kept)
+        unchanged = ", ".join(f"{name}=UNCHANGED" for name in cls.field_defaults)
         exec(
-            f"def __init__(self, *, {', '.join(given)}):\n"
-            + "".join(f"    put_{name}(self, {name})\n" for name in cls.field_defaults)
-            + "def replace(self, **changes):\n    made = new(made_by)\n"
-            + "".join(f"    put_{name}(made, self.{name})\n" for name in cls.field_defaults)
-            + "    change(made, changes)\n    return made\n",
+            f"def __init__(self, *, {', '.join(given)}):\n{opened}{stores}{close.format('self')}"
+            f"def replace(self, *, {unchanged}):\n    made = {made}\n{copies}{close.format('made')}    return made\n",
             known,
         )
         cls.__init__ = known["__init__"]  # type: ignore[misc]  # the one that is general, made special
         cls.replace = known["replace"]
+
+    def _opened(cls) -> type:
+        """A class of the same layout whose instances may be changed, for nodes that are being made.
+
+        To a class without a `__setattr__` of its own the interpreter stores straight into a slot, six times as fast.
+        """
+        body = {
+            "__slots__": vars(cls)["__slots__"],
+            "__setattr__": object.__setattr__,
+            "__delattr__": object.__delattr__,
+        }
+        return type.__new__(type(cls), cls.__name__, cls.__bases__, body)
 
 
 _made: dict[type, int] = {}  # nodes of each class, as long as the general constructor makes them
@@ -79,10 +102,9 @@ _made: dict[type, int] = {}  # nodes of each class, as long as the general const
 
 def _change(made: Node, changes: dict[str, Any]) -> None:
     setters = type(made).setters
-    unknown = changes.keys() - setters.keys()
-    if unknown:
-        raise TypeError(f"{type(made).__name__} has no {sorted(unknown)}")
     for name, value in changes.items():
+        if name not in setters:
+            raise TypeError(f"{type(made).__name__} has no {name}")
         setters[name](made, value)
 
 
@@ -922,14 +944,23 @@ def holes(root: Node | tuple[Any, ...]) -> Iterator[Ref]:
         elif kind is Ref:
             yield item
         else:
-            ways = _ways.get(kind)
-            for name in _find_ways(kind) if ways is None else ways:
-                value = getattr(item, name)
+            values_of = _below.get(kind)
+            for value in _values_below(kind)(item) if values_of is None else values_of(item):
                 if value and type(value) is not str:
                     push(value)
 
 
 _ways: dict[type, tuple[str, ...]] = {}  # by class: the fields below which a hole may stand, the last first
+_below: dict[type, Callable[[Any], tuple[Any, ...]]] = {}  # by class: what gives the values of those fields
+
+
+def _values_below(kind: type) -> Callable[[Any], tuple[Any, ...]]:
+    from operator import attrgetter
+
+    ways = _find_ways(kind)
+    one = attrgetter(*ways) if ways else None  # gives a tuple where there are several
+    _below[kind] = one if one and len(ways) > 1 else (lambda item: (one(item),)) if one else (lambda _: ())
+    return _below[kind]
 
 
 def _find_ways(kind: type) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 LONGEST_NAME = 255
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _VARIABLE = _NAME - {"-"}
@@ -17,6 +19,7 @@ def near_name(text: str) -> str | None:
     return "".join(c if c in _NAME else "-" for c in text.strip()).strip("_-")[:LONGEST_NAME] or None
 
 
+@lru_cache(maxsize=4096)  # most jobs of a manifest set the same few
 def is_variable(text: str) -> bool:
     """https://pubs.opengroup.org/onlinepubs/9699919799/basedefs/V1_chap08.html: letters, digits and _, no digit first."""
     return bool(text) and _VARIABLE.issuperset(text) and not text[0].isdigit() and len(text) <= LONGEST_NAME

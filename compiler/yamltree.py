@@ -90,14 +90,12 @@ class _Base:
     """What mappings and sequences share: a place in the tree and in the text."""
 
     __slots__ = ("after", "document", "first", "flow", "key", "parent")
-
-    def __init__(self, document: Document, parent: Container | None, key: str | int, first: int, flow: bool) -> None:
-        self.document = document
-        self.parent = parent
-        self.key = key  # the key or index under which the parent holds it
-        self.first = first  # ordinal of the first child; the container's own start event is the one before
-        self.after = first  # ordinal behind its end event
-        self.flow = flow
+    document: Document
+    parent: Container | None
+    key: str | int  # the key or index under which the parent holds it
+    first: int  # ordinal of the first child; the container's own start event is the one before
+    after: int  # ordinal behind its end event
+    flow: bool
 
     @property
     def path(self) -> str:
@@ -138,7 +136,9 @@ class Mapping(_Base):
     __slots__ = ("_ordinals", "broken", "entries", "strays")
 
     def __init__(self, document: Document, parent: Container | None, key: str | int, first: int, flow: bool) -> None:
-        super().__init__(document, parent, key, first, flow)
+        self.document, self.parent, self.key = document, parent, key
+        self.first = self.after = first
+        self.flow = flow
         self.entries: dict[str, Value] = {}
         self._ordinals: dict[str, int] | None = None
         self.broken = False  # a key was refused: then nobody should complain about what is missing
@@ -197,7 +197,9 @@ class Sequence(_Base):
     __slots__ = ("_ordinals", "items")
 
     def __init__(self, document: Document, parent: Container | None, key: str | int, first: int, flow: bool) -> None:
-        super().__init__(document, parent, key, first, flow)
+        self.document, self.parent, self.key = document, parent, key
+        self.first = self.after = first
+        self.flow = flow
         self.items: list[Value] = []
         self._ordinals: list[int] | None = None
 
@@ -330,6 +332,7 @@ class _Builder:
         key: str | None = None  # of the entry that waits for its value
         anchor: str | None = None
         tag: str | None = None
+        quoted: dict[str, Quoted] = {}  # most texts of a large document stand in it again and again
         value: Value
         ordinal = 0
         while True:
@@ -341,7 +344,10 @@ class _Builder:
             if kind is ScalarEvent:
                 value = text = event.value
                 if event.style:
-                    value = text = Quoted(text)
+                    known = quoted.get(text)
+                    if known is None:
+                        known = quoted[text] = Quoted(text)
+                    value = text = known
                     if "\0" in text:  # an escape brings it in
                         self._report_nul(document.span_of(ordinal - 1))
                 if event.anchor is not None or event.tag is not None:

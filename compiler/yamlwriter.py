@@ -52,6 +52,22 @@ class Block(dict[str, object]):
         self.comment = comment
 
 
+class Shared(dict[str, object]):
+    """A mapping that stands in many places and is never changed: its text is made once for each depth."""
+
+    __slots__ = ("_shown", "texts")
+
+    def __init__(self, entries: Mapping[str, object]) -> None:
+        super().__init__(entries)
+        self.texts: dict[str, str] = {}  # by what stands before the first key
+        self._shown = ""
+
+    def __repr__(self) -> str:
+        """As that of a plain mapping, made once: targets measure by it what they emit."""
+        self._shown = self._shown or super().__repr__()
+        return self._shown
+
+
 class Remark(str):
     """Text with a comment behind it, such as the version of a pinned commit."""
 
@@ -114,6 +130,14 @@ def _write_mapping(data: dict[str, object], first: str, pad: str, out: list[str]
     """`first` is what stands before the first key (padding, or a list item's dash), `pad` before the others."""
     if depth > DEEPEST:
         raise ValueError(f"data has more than {DEEPEST} levels")
+    if type(data) is Shared:
+        text = data.texts.get(first)
+        if text is None:
+            lines: list[str] = []
+            _write_mapping(dict(data), first, pad, lines, depth)
+            text = data.texts[first] = "".join(lines)
+        out.append(text)
+        return
     lead = first
     for key, value in data.items():
         name = _KEYS[key] if type(key) is str else _marked_key(key, lead, out)

@@ -23,8 +23,10 @@ def unique(
     neither order nor on names that were legal from the start. `key` tells which legal names are the same to the
     target (`str.lower` where it ignores case); `joint` stands before the hash.
     """
-    listed = list(dict.fromkeys(names))
-    wanted = {name: legalise(name) for name in listed}
+    wanted = {name: legalise(name) for name in dict.fromkeys(names)}
+    longest = max(map(len, wanted.values()), default=0)
+    if longest <= limit and len(set(map(key, wanted.values()))) == len(wanted):
+        return wanted
     count: dict[str, int] = {}
     for legal in wanted.values():
         count[key(legal)] = count.get(key(legal), 0) + 1
@@ -38,7 +40,7 @@ def unique(
         if name not in made:
             made[name] = _with_hash(name, legal, limit, taken, key, joint)
             taken.add(key(made[name]))
-    return {name: made[name] for name in listed}
+    return {name: made[name] for name in wanted}
 
 
 def _with_hash(name: str, legal: str, limit: int, taken: set[str], key: Callable[[str], str], joint: str) -> str:

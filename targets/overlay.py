@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from compiler import codes
 from compiler.diagnostics import suggest
+from compiler.yamlwriter import Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,11 +168,20 @@ def _entered(
         found = target.get(key)
         if found is None:
             found = target[key] = {}
+        elif isinstance(found, Shared):
+            found = target[key] = _own(found)
         if isinstance(found, dict):
             below.append(found)
         else:
             _report_kind(here, place, "a mapping", found, sink, at)
     return below
+
+
+def _own(found: Shared) -> dict[str, Any]:
+    """What other jobs hold too, as a job's own: only the one that the overlay names is changed."""
+    from copy import deepcopy
+
+    return deepcopy(dict(found))
 
 
 def _put(targets: list[dict[str, Any]], key: str, value: Any, here: KeyPath, place: str, sink: Sink, at: Place) -> None:

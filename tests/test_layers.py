@@ -29,7 +29,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compiler/graph.py": set(),
     "compiler/pattern.py": set(),
     "compiler/matrix.py": {"compiler.ir"},
-    "compiler/features.py": {"compiler.ir", "compiler.source", "compiler"},
+    "compiler/likeness.py": {"compiler.ir"},
+    "compiler/features.py": {"compiler.ir", "compiler.likeness", "compiler.source", "compiler"},
     "compiler/target.py": CORE | {"compiler.features"},
     "compiler/images.py": set(),
     "compiler/tools.py": set(),
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compiler/kubernetes.py": CORE | LANGUAGES,
 }
 TARGETS_MAY = CORE | LANGUAGES | {
-    "compiler.features", "compiler.graph", "compiler.matrix", "compiler.target", "compiler.images",
+    "compiler.features", "compiler.graph", "compiler.likeness", "compiler.matrix", "compiler.target", "compiler.images",
     "compiler.kubernetes", "compiler.pattern", "compiler.tools", "compiler.yamlwriter", "compiler.records",
 }  # fmt: skip
 

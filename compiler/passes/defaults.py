@@ -30,7 +30,7 @@ def _filled(job: Job, project: Project, context: Context) -> Job:
             help="say `inputs`, and it is skipped while those stay the same",
         )
     environment = job.environment
-    if isinstance(environment, Environment) and environment.working_directory is None and project.folder:
+    if project.folder and isinstance(environment, Environment) and environment.working_directory is None:
         environment = environment.replace(working_directory=project.folder)
     folder = job.working_directory if job.working_directory is not None else project.folder or None
     return job.replace(

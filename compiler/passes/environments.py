@@ -123,6 +123,8 @@ def _with_builds(
     more: tuple[Environment | str, ...],
     context: Context,
 ) -> tuple[Job, ...]:
+    if not built and not more and not any(map(_may_build, jobs)):
+        return jobs
     jobs = tuple(_filled(job, built, context) for job in jobs)
     wanted: list[Environment | str] = [
         _named(job.environment, job.name)
@@ -155,6 +157,12 @@ def _with_builds(
             first = labels((other.origin, "the other one is here"))
             context.sink.report(codes.DUPLICATE_NAME, message, environment.origin, labels=first)
     return (*jobs, *builds.values()) if builds else jobs
+
+
+def _may_build(job: Job) -> bool:
+    """Whether a job builds an image, or has an environment of its own that wants one built."""
+    environment = job.environment
+    return isinstance(job.action, BuildImage) or (isinstance(environment, Environment) and _is_built(environment))
 
 
 def _is_built(environment: Environment) -> bool:
@@ -245,6 +253,8 @@ _READ_BY = {"file": ("pip", "conda"), "groups": ("uv", "poetry", "pipenv"), "ext
 
 def _check(environment: Environment, job: Job, context: Context) -> None:
     """What an environment says and nobody would do."""
+    if not (environment.file or environment.groups or environment.extras):
+        return
     at = environment.origin or job.origin
     for key, installers in _READ_BY.items():
         if getattr(environment, key) and environment.installer not in installers:

@@ -10,7 +10,7 @@ from compiler import quantity
 from compiler.condition import conjoin
 from compiler.ir import BuildImage, Call, Deploy, Environment, Job, Ref, Resources, Support
 from compiler.matrix import axes, legs
-from compiler.yamlwriter import Block, Remark
+from compiler.yamlwriter import Block, Remark, Shared
 from targets import commands, runners
 from targets.github import codes, conditions, deploys, expressions, images, steps
 from targets.github.limits import LIMITS
@@ -57,11 +57,52 @@ def emit(workflow: Workflow, order: Order, job: Job) -> dict[str, Any]:
     """One job as GitHub takes it."""
     if isinstance(job.action, Call):
         return _call(workflow, order, job)
-    runs_on, self_hosted = workflow.machine(job)
-    found = _head(workflow, order, job, guarded=self_hosted or isinstance(job.action, Deploy))
-    if self_hosted and expressions.NOT_FROM_FORK in found.get("if", ""):
+    frame = _frame(workflow, job)
+    found = _head(workflow, order, job, guarded=frame.self_hosted or isinstance(job.action, Deploy))
+    if frame.self_hosted and expressions.NOT_FROM_FORK in found.get("if", ""):
         _note_forks(workflow)
-    found["runs-on"] = runs_on
+    found |= frame.entries
+    env = steps.job_env(workflow, job)
+    if env:
+        found["env"] = env
+    if isinstance(job.action, BuildImage):
+        found["outputs"] = {"image": images.REFERENCE}
+        found["steps"] = images.steps(workflow, job)
+    elif isinstance(job.action, Deploy):
+        found["steps"] = deploys.steps(workflow, job)
+    else:
+        found["steps"] = steps.emit(workflow, job, frame.self_hosted, frame.is_shared)
+    return _with_origin(workflow, job, found)
+
+
+class Frame:
+    """Where a job runs, and with which rights and limits: what it shares with all jobs that are alike."""
+
+    __slots__ = ("entries", "is_shared", "self_hosted")
+
+    def __init__(self, entries: dict[str, Any], self_hosted: bool, is_shared: bool) -> None:
+        self.entries = entries
+        self.self_hosted = self_hosted
+        self.is_shared = is_shared
+
+
+def _frame(workflow: Workflow, job: Job) -> Frame:
+    alike = workflow.likeness(job)
+    known: Frame | None = workflow.frames.get(alike) if alike is not None else None
+    if known is not None:
+        return known
+    reports = workflow.sink.reports
+    runs_on, self_hosted = workflow.machine(job)
+    entries = {"runs-on": runs_on, **_limits(workflow, job, self_hosted)}
+    if alike is None or workflow.sink.reports > reports:  # what is wrong is wrong with each of them
+        return Frame(entries, self_hosted, False)
+    shared = {key: Shared(value) if isinstance(value, dict) else value for key, value in entries.items()}
+    made = workflow.frames[alike] = Frame(shared, self_hosted, True)
+    return made
+
+
+def _limits(workflow: Workflow, job: Job, self_hosted: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     _add_environment(workflow, job, found)
     _add_lock(job, found)
     found["timeout-minutes"] = _minutes(workflow, job, self_hosted)
@@ -77,17 +118,7 @@ def emit(workflow: Workflow, order: Order, job: Job) -> dict[str, Any]:
         found["container"] = container
     if job.sidecars:
         found["services"] = _services(workflow, job)
-    env = steps.job_env(workflow, job)
-    if env:
-        found["env"] = env
-    if isinstance(job.action, BuildImage):
-        found["outputs"] = {"image": images.REFERENCE}
-        found["steps"] = images.steps(workflow, job)
-    elif isinstance(job.action, Deploy):
-        found["steps"] = deploys.steps(workflow, job)
-    else:
-        found["steps"] = steps.emit(workflow, job, self_hosted)
-    return _with_origin(workflow, job, found)
+    return found
 
 
 def _note_forks(workflow: Workflow) -> None:

@@ -358,22 +358,21 @@ def _fits(body: _Body, room: int) -> bool:
 
 def _reads_elsewhere(workflow: Workflow, job: Job, made: dict[str, Any]) -> bool:
     """Whether the job asks for a parameter, for something of another part or of the decide job: it is written again."""
-    asks = f"needs.{workflow.decide_id}." in made.get("if", "") or (workflow.parameters and "inputs." in repr(made))
-    return asks or not all(workflow.same_part(job, need.job) for need in job.needs)
+    if job.name in workflow.across or (workflow.parameters and "inputs." in repr(made)):
+        return True
+    return "if" in made and f"needs.{workflow.decide_id}." in made["if"]
 
 
 def _exports(workflow: Workflow) -> dict[int, dict[str, str]]:
     """What later parts ask of each part: results, and the references of images."""
     found: dict[int, dict[str, str]] = {}
     builders = set(workflow.builders.values())
-    for job in workflow.jobs:
-        for need in job.needs:
-            if workflow.same_part(job, need.job):
-                continue
-            name = workflow.ids[need.job]
-            outputs = found.setdefault(workflow.part_of[need.job], {})
+    for needed in workflow.across.values():
+        for need in needed:
+            name = workflow.ids[need]
+            outputs = found.setdefault(workflow.part_of[need], {})
             outputs[name] = expressions.hole(f"jobs.{name}.result")
-            if need.job in builders:
+            if need in builders:
                 outputs[f"{name}_image"] = expressions.hole(f"jobs.{name}.outputs.image")
     return found
 

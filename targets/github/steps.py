@@ -14,6 +14,7 @@ from compiler.ir import (
     Support,
 )
 from compiler.matrix import legs
+from compiler.yamlwriter import Shared
 from targets import commands, runners
 from targets.github import access, codes, expressions
 from targets.github.actions import use
@@ -50,9 +51,8 @@ INSTALLER_CACHES = {
 BIG_STORES = ("s3", "gcs", "azure")
 
 
-def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
-    """All steps of a job that runs commands."""
-    _check(workflow, job)
+def emit(workflow: Workflow, job: Job, self_hosted: bool, is_plain: bool) -> list[Step]:
+    """All steps of a job that runs commands. A plain one asks for nothing beside its files, its environment and needs."""
     steps: list[Step] = []
     if commands.reads_files(job) or self_hosted:
         steps += repository(workflow, job)
@@ -60,6 +60,9 @@ def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
     steps += _host_python(workflow, job)
     steps += commit(workflow, job)
     steps += bring_python(workflow, job)
+    if is_plain:
+        return [*steps, *inputs(workflow, job), *_work(workflow, job)]
+    _check(workflow, job)
     steps += access.identity(workflow, job)
     steps += access.vault(workflow, job)
     steps += inputs(workflow, job)
@@ -76,7 +79,7 @@ def emit(workflow: Workflow, job: Job, self_hosted: bool) -> list[Step]:
     return steps
 
 
-_CHECKOUT: Step = {"uses": use("actions/checkout"), "with": {"persist-credentials": False}}
+_CHECKOUT: Step = Shared({"uses": use("actions/checkout"), "with": {"persist-credentials": False}})
 
 
 def _disk(job: Job) -> list[Step]:
@@ -94,7 +97,7 @@ def _disk(job: Job) -> list[Step]:
 
 def checkout(**more: Any) -> Step:
     """The commit's files, without leaving the token behind. (No step is ever changed, so that all may share one.)"""
-    return {**_CHECKOUT, "with": {**_CHECKOUT["with"], **more}} if more else _CHECKOUT
+    return {**_CHECKOUT, "with": {"persist-credentials": False, **more}} if more else _CHECKOUT
 
 
 # Without git the action takes the files by another way, which leaves Git LFS's pointers in their place.

@@ -22,6 +22,7 @@ from compiler.ir import (
     deployed_images,
     holes,
 )
+from compiler.likeness import likeness
 from compiler.matrix import axes, label, legs
 from targets import commands, names, runners, secrets
 from targets.github import codes, expressions
@@ -31,7 +32,7 @@ from targets.legs import chunk, expand, only, turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable
     from typing import Any
 
     from compiler.diagnostics import Sink
@@ -110,9 +111,9 @@ class Workflow:
         self.members = {name: tuple(p for m in whole for p in chunk_members[m]) for name, whole in leg_members.items()}
         self.whole = {job.name: job for job in pipeline.jobs}  # as the pipeline has them
         self.ids = names.unique((job.name for job in self.jobs), legal_id, LIMITS["characters of an id"], key=str.lower)
-        self.artifact_ids = names.unique(
-            (job.name for job in pipeline.jobs), legal_id, LIMITS["characters of an id"], key=str.lower
-        )
+        self.artifact_ids = self.ids
+        if self.jobs is not pipeline.jobs:
+            self.artifact_ids = names.unique(self.whole, legal_id, LIMITS["characters of an id"], key=str.lower)
         self.order = graph.order({job.name: [need.job for need in job.needs] for job in self.jobs})
         self.legs = {job.name: Legs(job) for job in pipeline.jobs if job.matrix is not None}
         self.schedules = [_posix(trigger) for trigger in pipeline.triggers if isinstance(trigger, OnSchedule)]
@@ -131,18 +132,29 @@ class Workflow:
         self.decided: dict[str, Any] = {}  # conditions by the decide job's output
         self.scripts: dict[str, None] = {}  # support scripts that travel in the workflow's env
         self.part_of: dict[str, int] = {}  # a job's part, where the pipeline is split
+        self.across: dict[str, list[str]] = {}  # and what jobs need of other parts
         self.builders = {job.action.environment: job.name for job in self.jobs if isinstance(job.action, BuildImage)}
         self._shell_holes: dict[str, list[Ref]] = {}
         self._holes: dict[str, list[Ref]] = {}
         self._machines: dict[int, tuple[Any, bool]] = {}
+        self.frames: dict[Hashable, Any] = {}  # what jobs that are alike share, by their likeness
         self._runners = runners.Runners(settings, sink)
-        self.used_images = {ref.name for job in self.jobs for ref in self.holes(job) if ref.kind == "images"}
+        self.used_images = self._used_images() if self.builders else set()
+        self.publishes = any(map(_publishes, self.jobs))
+
+    def _used_images(self) -> set[str]:
+        """The environments whose built images jobs name."""
+        found = {ref.name for job in self.jobs for ref in self.holes(job) if ref.kind == "images"}
         deploys = (job.action for job in self.jobs if isinstance(job.action, Deploy))
-        self.used_images |= {image for deploy in deploys for image in deployed_images(deploy)}
-        self.publishes = any(
-            isinstance(job.action, Deploy) or (isinstance(job.action, BuildImage) and job.action.publish is not None)
-            for job in self.jobs
-        )
+        return found.union(image for deploy in deploys for image in deployed_images(deploy))
+
+    def likeness(self, job: Job) -> Hashable | None:
+        """What a job has in common with those that are alike, where nothing of it depends on what it needs."""
+        environment = job.environment
+        image = environment.image if isinstance(environment, Environment) else None
+        if self.identities or (image and [piece for piece in image if not isinstance(piece, str)]):
+            return None
+        return likeness(job)
 
     def _check_parallel(self, jobs: tuple[Job, ...], parts: dict[str, tuple[str, ...]]) -> None:
         """A matrix in several parts has a limit for each: with more parts than the limit, one each is too many."""
@@ -166,7 +178,13 @@ class Workflow:
 
     def place(self, groups: list[list[str]]) -> None:
         """Put the jobs into parts: from here on they are written for the part that they stand in."""
-        self.part_of = {name: number for number, group in enumerate(groups, 1) for name in group}
+        part_of = self.part_of = {name: number for number, group in enumerate(groups, 1) for name in group}
+        self.across = {}
+        for job in self.jobs:
+            part = part_of[job.name]
+            elsewhere = [need.job for need in job.needs if part_of[need.job] != part]
+            if elsewhere:
+                self.across[job.name] = elsewhere
         self.values.update({name: f"inputs.{expressions.input_name(name)}" for name in self.parameters})
         self.decided.clear()
         self.tests.clear()
@@ -245,7 +263,8 @@ class Workflow:
         """The holes that shell text reads as variables: all but those in values of variables and in the image."""
         known = self._shell_holes.get(job.name)
         if known is None:
-            known = self._shell_holes[job.name] = list(dict.fromkeys(_in_shell(job)))
+            found = _in_shell(job)
+            known = self._shell_holes[job.name] = list(dict.fromkeys(found)) if found else found
         return known
 
     def holes(self, job: Job) -> list[Ref]:
@@ -256,14 +275,15 @@ class Workflow:
         return known
 
     def _all_holes(self, job: Job) -> list[Ref]:
-        found = [piece for variable in job.env for piece in variable.value if not isinstance(piece, str)]
+        found = [*self.shell_holes(job)]
+        found += [piece for variable in job.env for piece in variable.value if not isinstance(piece, str)]
         for sidecar in job.sidecars:
             found += holes(sidecar)
         if isinstance(job.environment, Environment) and job.environment.image:
             found += [piece for piece in job.environment.image if not isinstance(piece, str)]
         if isinstance(job.action, (BuildImage, Call)):
             found += holes(job.action)
-        return [*self.shell_holes(job), *found]
+        return found
 
     def is_late(self, job: Job, pieces: Text) -> bool:
         """Whether text has a hole that only a step can fill."""
@@ -383,24 +403,27 @@ class Workflow:
         return '"$HEADRACE_LEG"'
 
 
-def _in_shell(job: Job) -> Iterator[Ref]:
+def _publishes(job: Job) -> bool:
     action = job.action
+    return isinstance(action, Deploy) or (isinstance(action, BuildImage) and action.publish is not None)
+
+
+def _in_shell(job: Job) -> list[Ref]:
+    action = job.action
+    found: list[Ref] = []
     texts: list[Text] = []
     if isinstance(action, Script):
         texts.append(action.lines)
     elif isinstance(action, Exec):
         texts.extend(action.argv)
-        yield from (switch.when for switch in action.switches)
+        found += [switch.when for switch in action.switches]
     elif isinstance(action, Support):
         texts.extend(action.arguments)
-        yield from action.refs
+        found += action.refs
     if isinstance(job.environment, Environment):
         texts.extend(job.environment.setup)
-    texts.extend(output.path for output in job.outputs if isinstance(output, Artifact))
-    for text in texts:
-        for piece in text:
-            if not isinstance(piece, str):
-                yield piece
+    texts += [output.path for output in job.outputs if isinstance(output, Artifact)]
+    return found + [piece for text in texts for piece in text if not isinstance(piece, str)]
 
 
 def _posix(schedule: OnSchedule) -> OnSchedule:

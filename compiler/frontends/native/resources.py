@@ -71,15 +71,18 @@ def read_resources(slot: Slot, context: Context) -> Resources | None:
     asked: dict[str, int] = {}
     most: dict[str, int] = {}
     for key in AMOUNTS:
-        request, limit = found.pop(key, (None, None))
-        if request is not None:
-            asked[key] = request
-        if limit is not None:
-            most[key] = limit
-    request = _with(found.pop("request", None), asked, slot)
-    limit = _with(found.pop("limit", None), most, slot)
-    _check_order(request, limit, slot, context)
-    return Resources(request=request, limit=limit, **found)
+        if key in found:
+            request, limit = found.pop(key)
+            if request is not None:
+                asked[key] = request
+            if limit is not None:
+                most[key] = limit
+    if asked:
+        found["request"] = _with(found.get("request"), asked, slot)
+    if most:
+        found["limit"] = _with(found.get("limit"), most, slot)
+    _check_order(found.get("request"), found.get("limit"), slot, context)
+    return Resources(**found)
 
 
 def _check_twice(slot: Slot, context: Context) -> None:
@@ -96,10 +99,8 @@ def _check_twice(slot: Slot, context: Context) -> None:
                 context.sink.report(codes.KEYS_EXCLUDE, message, node.key_span(key))
 
 
-def _with(amounts: Amounts | None, more: dict[str, Any], slot: Slot) -> Amounts | None:
+def _with(amounts: Amounts | None, more: dict[str, Any], slot: Slot) -> Amounts:
     """Amounts with those that stand by themselves."""
-    if not more:
-        return amounts
     return Amounts(origin=origin(slot), **more) if amounts is None else amounts.replace(**more)
 
 
