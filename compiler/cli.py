@@ -81,7 +81,10 @@ def start() -> Never:
     import gc
     import os
 
+    from compiler.lifetime import keep_to_the_end
+
     gc.disable()  # until the command runs: what is imported is never freed
+    keep_to_the_end()
     status = main()
     try:
         sys.stdout.flush()

@@ -8,6 +8,7 @@ import os
 from compiler import VERSION, codes
 from compiler.diagnostics import Sink
 from compiler.ir import Project, Settings
+from compiler.lifetime import is_kept, keep
 from compiler.passes import Context, lower
 from compiler.repository import OutsideError, Repository
 from compiler.target import Document, check_settings, check_sizes, check_support
@@ -69,6 +70,8 @@ class Paused:
 
     def __exit__(self, *_error: object) -> None:
         if self.was_on:
+            if is_kept():
+                gc.freeze()  # else the next few objects would make it look through all that was built, for nothing
             gc.enable()
 
 
@@ -194,7 +197,9 @@ def emit(
         return []
     with Paused():
         for target in targets:
-            for document in target.emit(project, settings_of(project, target), sink):
+            documents = target.emit(project, settings_of(project, target), sink)
+            keep(documents)
+            for document in documents:
                 files.append(OutputFile(document.path, text_of(document, project), target.NAME))
         files.extend(_rendered(project, targets))
     _check_paths(files, project, sink)

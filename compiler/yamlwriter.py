@@ -48,7 +48,7 @@ class Block(dict[str, object]):
     __slots__ = ("comment",)
 
     def __init__(self, entries: Mapping[str, object] | None = None, *, comment: str = "") -> None:
-        super().__init__(entries or {})
+        super().__init__(entries or ())
         self.comment = comment
 
 

@@ -6,6 +6,7 @@ meant to run under `set -eu`, in one shell, from the repository's root: `prepare
 
 from __future__ import annotations
 
+from functools import lru_cache
 from posixpath import relpath
 
 from compiler.images import MLFLOW_VERSION
@@ -41,8 +42,8 @@ def variable(ref: Ref) -> str:
 
 def word(text: Text) -> str:
     """Text as one shell word: literals quoted where a shell would read them as something else, holes as "$V"."""
-    if len(text) == 1 and isinstance(text[0], str) and _PLAIN.issuperset(text[0]):
-        return text[0] or "''"
+    if len(text) == 1 and isinstance(text[0], str):
+        return literal(text[0])
     parts: list[str] = []
     inside = ""  # what stands in the double quotes that are open
     for piece in text:
@@ -68,12 +69,15 @@ def _double(inside: str) -> str:
 
 def words(argv: tuple[Text, ...]) -> str:
     """Exact arguments as one shell line."""
-    return " ".join(map(word, argv))
+    return " ".join([literal(one[0]) if len(one) == 1 and type(one[0]) is str else word(one) for one in argv])
 
 
+@lru_cache(maxsize=10_000)  # the commands of a pipeline have most of their words in common
 def literal(value: str) -> str:
     """A literal as one shell word."""
-    return word((value,))
+    if _PLAIN.issuperset(value):
+        return value or "''"
+    return "'" + value.replace("'", "'\\''") + "'"
 
 
 def flat(text: Text) -> str | None:

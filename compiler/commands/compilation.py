@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import driver
+from compiler.lifetime import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 def lowered_projects(workspace: Workspace, sink: Sink) -> tuple[list[Project], list[Project]]:
     """The projects as they were read, and as targets see them."""
     read = list(workspace.projects(sink))
-    return read, [driver.lowered(project, workspace.repository, sink) for project in read]
+    lowered = [driver.lowered(project, workspace.repository, sink) for project in read]
+    keep(read, lowered)
+    return read, lowered
 
 
 def emitted(

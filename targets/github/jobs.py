@@ -72,7 +72,7 @@ def emit(workflow: Workflow, order: Order, job: Job) -> dict[str, Any]:
         found["steps"] = deploys.steps(workflow, job)
     else:
         found["steps"] = steps.emit(workflow, job, frame.self_hosted, frame.is_shared)
-    return _with_origin(workflow, job, found)
+    return found
 
 
 class Frame:
@@ -130,21 +130,19 @@ def _note_forks(workflow: Workflow) -> None:
     )
 
 
-def _with_origin(workflow: Workflow, job: Job, found: dict[str, Any]) -> dict[str, Any]:
-    path = job.origin.path if job.origin is not None else ""
-    return Block(found, comment=f"{workflow.project.manifest}: {path}" if path else "")
-
-
 def _head(workflow: Workflow, order: Order, job: Job, guarded: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": _shown(workflow, job)}
+    path = job.origin.path if job.origin is not None else ""
+    found = Block(comment=f"{workflow.project.manifest}: {path}" if path else "")
+    found["name"] = _shown(workflow, job)
     test = run_condition(workflow, order, job, guarded)
     if test:
         found["if"] = expressions.condition(test)
     needed = [need.job for need in job.needs]
     if workflow.part_of:
         needed = [name for name in needed if workflow.same_part(job, name)]
-    needs = [workflow.ids[name] for name in needed]
-    if f"needs.{workflow.decide_id}." in test:
+    ids = workflow.ids
+    needs = [ids[name] for name in needed]
+    if test and f"needs.{workflow.decide_id}." in test:
         needs.insert(0, workflow.decide_id)
     if needs:
         found["needs"] = list(dict.fromkeys(needs))
@@ -475,7 +473,7 @@ def _call(workflow: Workflow, order: Order, job: Job) -> dict[str, Any]:
     values[expressions.CALL_SCOPE] = f"{workflow.artifact(job)}."
     found["uses"] = job.action.pipeline
     found["with"] = values
-    return _with_origin(workflow, job, found)
+    return found
 
 
 def _as_text(workflow: Workflow, job: Job, value: Text) -> str:

@@ -157,8 +157,9 @@ def _last(workflow: Workflow) -> list[str]:
 def union(made: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The most that any job may do: what a caller must grant."""
     found: dict[str, Any] = {}
-    for job in made:
-        for scope, access in job.get("permissions", {}).items():
+    rights = {id(job["permissions"]): job["permissions"] for job in made if "permissions" in job}  # many share them
+    for one in rights.values():
+        for scope, access in one.items():
             if _RANK[str(access)] > _RANK[str(found.get(scope, "none"))]:
                 found[scope] = access
     return found

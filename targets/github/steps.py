@@ -84,9 +84,11 @@ _CHECKOUT: Step = Shared({"uses": use("actions/checkout"), "with": {"persist-cre
 
 def _disk(job: Job) -> list[Step]:
     """A look at what is free, where the job says how much disk it fills."""
-    wanted = 0 if job.resources is None else runners.request(job).storage or 0
-    if not wanted:
+    resources = job.resources
+    amounts = () if resources is None else (resources.request, resources.limit)
+    if not any(one is not None and one.storage for one in amounts):
         return []
+    wanted = runners.request(job).storage or 0
     kibibytes = -(-wanted // (1024 * 10**9))
     lines = [
         "free=$(df -Pk . | awk 'NR == 2 { print $4 }')",
@@ -137,8 +139,11 @@ def job_env(workflow: Workflow, job: Job) -> dict[str, str]:
     """The variables of the whole job: the user's own, and the values of holes that its commands read."""
     found = {}
     for variable in job.env:
-        if not workflow.is_late(job, variable.value):
-            found[variable.name] = workflow.text(job, variable.value)
+        value = variable.value
+        if len(value) == 1 and isinstance(value[0], str):
+            found[variable.name] = expressions.written(value[0])
+        elif not workflow.is_late(job, value):
+            found[variable.name] = workflow.text(job, value)
     for ref in workflow.shell_holes(job):
         if not workflow.is_late(job, (ref,)):
             found[commands.variable(ref)] = workflow.text(job, (ref,))

@@ -114,6 +114,7 @@ class Workflow:
         self.artifact_ids = self.ids
         if self.jobs is not pipeline.jobs:
             self.artifact_ids = names.unique(self.whole, legal_id, LIMITS["characters of an id"], key=str.lower)
+        self._givers = {job.name for job in self.jobs if job.outputs}
         self.order = graph.order({job.name: [need.job for need in job.needs] for job in self.jobs})
         self.legs = {job.name: Legs(job) for job in pipeline.jobs if job.matrix is not None}
         self.schedules = [_posix(trigger) for trigger in pipeline.triggers if isinstance(trigger, OnSchedule)]
@@ -276,7 +277,7 @@ class Workflow:
 
     def _all_holes(self, job: Job) -> list[Ref]:
         found = [*self.shell_holes(job)]
-        found += [piece for variable in job.env for piece in variable.value if not isinstance(piece, str)]
+        found += [piece for variable in job.env for piece in variable.value if type(piece) is not str]
         for sidecar in job.sidecars:
             found += holes(sidecar)
         if isinstance(job.environment, Environment) and job.environment.image:
@@ -366,7 +367,7 @@ class Workflow:
     # --------------------------------------------------------------------------------------------------- artifacts
 
     def has_outputs(self, name: str) -> bool:
-        return bool(self.by_name[name].outputs)
+        return name in self._givers
 
     def scope(self) -> str:
         """What stands before the names of artifacts: which call of the pipeline they are of."""
@@ -423,7 +424,7 @@ def _in_shell(job: Job) -> list[Ref]:
     if isinstance(job.environment, Environment):
         texts.extend(job.environment.setup)
     texts += [output.path for output in job.outputs if isinstance(output, Artifact)]
-    return found + [piece for text in texts for piece in text if not isinstance(piece, str)]
+    return found + [piece for text in texts for piece in text if type(piece) is not str]
 
 
 def _posix(schedule: OnSchedule) -> OnSchedule:
