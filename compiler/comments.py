@@ -154,8 +154,7 @@ def _line(node: Node, name: str | None) -> int | None:
 
 def _comments(text: str) -> tuple[list[_Comment], list[str]]:
     """The comments of a YAML text, in order, and those behind everything else."""
-    from yaml._yaml import CParser
-    from yaml.events import ScalarEvent, StreamEndEvent
+    from compiler.libyaml import CParser, ScalarEvent, StreamEndEvent
 
     parser = CParser(text)
     inside = bytearray(len(text) + 1)  # what belongs to scalars, in which a # means nothing

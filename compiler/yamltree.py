@@ -12,22 +12,21 @@ from array import array
 from itertools import accumulate
 from sys import intern
 
-from yaml._yaml import CParser
-from yaml.error import MarkedYAMLError
-from yaml.events import (
+from compiler import codes
+from compiler.diagnostics import Code, Edit, Fix, Label, Sink, suggest
+from compiler.libyaml import (
+    CParser,
     DocumentEndEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
+    MarkedYAMLError,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
     StreamEndEvent,
+    YAMLError,
 )
-from yaml.reader import ReaderError
-
-from compiler import codes
-from compiler.diagnostics import Code, Edit, Fix, Label, Sink, suggest
 from compiler.source import Source, Span
 
 TYPE_CHECKING = False
@@ -291,7 +290,7 @@ def parse(source: Source, sink: Sink) -> list[Document]:
         return []
     try:
         return _Builder(source, sink).build()
-    except (MarkedYAMLError, ReaderError) as error:
+    except YAMLError as error:
         _report_syntax(error, source, sink)
         return []
     except _RefusedError:
@@ -512,8 +511,9 @@ def _close(document: Document, node: Container, ordinal: int) -> None:
 
 def _report_syntax(error: Exception, source: Source, sink: Sink) -> None:
     """Say what libyaml says, at its place, in fewer words."""
-    if isinstance(error, ReaderError):
-        at = Span(source, error.position, error.position + 1)
+    if not isinstance(error, MarkedYAMLError):  # the reader's
+        position = getattr(error, "position", 0)
+        at = Span(source, position, position + 1)
         sink.report(
             codes.YAML_SYNTAX,
             "a character that YAML does not take",
@@ -521,7 +521,6 @@ def _report_syntax(error: Exception, source: Source, sink: Sink) -> None:
             help="remove it, or write it as an escape in double quotes",
         )
         return
-    assert isinstance(error, MarkedYAMLError)
     mark = error.problem_mark or error.context_mark
     start = mark.index if mark is not None else 0
     at = Span(source, start, start + 1)

@@ -214,7 +214,8 @@ def test_a_terminal_that_refuses_colours_gets_none(monkeypatch: pytest.MonkeyPat
 
 
 COSTLY = ("jinja2", "jsonschema", "ruamel", "rich", "git", "gitlab", "subprocess", "typing", "json", "shutil",
-          "pathlib", "dataclasses", "inspect", "ast", "tempfile", "difflib", "urllib", "hashlib", "logging")  # fmt: skip
+          "pathlib", "dataclasses", "inspect", "ast", "tempfile", "difflib", "urllib", "hashlib", "logging",
+          "yaml.loader", "yaml.constructor")  # fmt: skip
 
 
 def test_a_cold_check_imports_little() -> None:

@@ -17,7 +17,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compiler/source.py": set(),
     "compiler/diagnostics.py": {"compiler.source"},
     "compiler/codes.py": {"compiler.diagnostics"},
-    "compiler/yamltree.py": {"compiler.codes", "compiler.diagnostics", "compiler.source", "compiler"},
+    "compiler/libyaml.py": set(),
+    "compiler/yamltree.py": {
+        "compiler.libyaml",
+        "compiler.codes",
+        "compiler.diagnostics",
+        "compiler.source",
+        "compiler",
+    },
     "compiler/reader.py": {
         "compiler.yamltree",
         "compiler.codes",

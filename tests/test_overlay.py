@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from compiler.diagnostics import Sink
-from compiler.yamlwriter import Block, write
+from compiler.yamlwriter import Block, Shared, write
 from targets.overlay import apply
 
 FORBIDDEN = (("spec", "hostNetwork"), ("spec", "*", "privileged"), ("permissions",))
@@ -29,6 +29,18 @@ def test_null_takes_away() -> None:
     data = {"spec": {"a": 1, "b": {"c": 2}}}
     assert lay(data, {"pipeline": {"spec": {"a": None, "b": None, "z": None}}}) == []
     assert data == {"spec": {}}
+
+
+def test_what_jobs_share_is_changed_for_one_alone() -> None:
+    container = Shared({"image": "a", "env": {"X": "1"}})
+    first: dict[str, Any] = {"container": container}
+    second: dict[str, Any] = {"container": container}
+    assert write([first, second]).count("image: a") == 2
+    assert lay({}, {"jobs": {"a": {"container": {"env": {"X": "2"}}}}}, {"a": [first], "b": [second]}) == []
+    assert first == {"container": {"image": "a", "env": {"X": "2"}}}
+    assert second == {"container": {"image": "a", "env": {"X": "1"}}}
+    assert 'X: "2"' in write(first)
+    assert 'X: "1"' in write(second)
 
 
 def test_every_mapping_of_a_job_gets_it() -> None:

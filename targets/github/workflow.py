@@ -277,7 +277,7 @@ class Workflow:
 
     def _all_holes(self, job: Job) -> list[Ref]:
         found = [*self.shell_holes(job)]
-        found += [piece for variable in job.env for piece in variable.value if type(piece) is not str]
+        found += [piece for variable in job.env for piece in variable.value if not isinstance(piece, str)]
         for sidecar in job.sidecars:
             found += holes(sidecar)
         if isinstance(job.environment, Environment) and job.environment.image:
@@ -424,7 +424,7 @@ def _in_shell(job: Job) -> list[Ref]:
     if isinstance(job.environment, Environment):
         texts.extend(job.environment.setup)
     texts += [output.path for output in job.outputs if isinstance(output, Artifact)]
-    return found + [piece for text in texts for piece in text if type(piece) is not str]
+    return found + [piece for text in texts for piece in text if not isinstance(piece, str)]
 
 
 def _posix(schedule: OnSchedule) -> OnSchedule:

@@ -1,0 +1,94 @@
+"""Jobs that are alike: what is worked out for one of them is what each would get by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from compiler import features
+from compiler.ir import (
+    Accelerator,
+    Amounts,
+    Artifact,
+    Cache,
+    Environment,
+    EnvVar,
+    Exec,
+    Job,
+    Need,
+    Resources,
+    Retry,
+    Script,
+    Support,
+)
+from compiler.likeness import likeness
+from targets.github import workflow
+from tests.conformance.cases import Case, by_pair, emit, emitted, lowered
+
+PLAIN = Job(
+    name="a",
+    action=Exec(argv=(("true",),)),
+    environment=Environment(image=("python:3.12",)),
+    resources=Resources(request=Amounts(cpu=1), accelerator=Accelerator(count=1)),
+    timeout=60,
+)
+
+
+@by_pair
+def test_jobs_that_are_alike_get_what_each_would_get_alone(
+    case: Case, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = emitted(case, name)
+    monkeypatch.setattr(features, "likeness", lambda _job: None)
+    monkeypatch.setattr(workflow, "likeness", lambda _job: None)
+    alone = emit(lowered(case).project, name)
+    assert alone.files == together.files
+    assert list(map(repr, alone.found)) == list(map(repr, together.found))
+
+
+def test_name_needs_variables_and_command_make_no_difference() -> None:
+    other = PLAIN.replace(
+        name="b",
+        action=Exec(argv=(("false",),)),
+        needs=(Need(job="a"),),
+        env=(EnvVar(name="X", value=("1",)),),
+        environment=Environment(image=("python:3.12",)),
+        resources=Resources(request=Amounts(cpu=1), accelerator=Accelerator(count=1)),
+    )
+    assert likeness(other) == likeness(PLAIN) is not None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        PLAIN.replace(timeout=61),
+        PLAIN.replace(environment=Environment(image=("python:3.13",))),
+        PLAIN.replace(environment=None),
+        PLAIN.replace(resources=Resources(request=Amounts(cpu=2), accelerator=Accelerator(count=1))),
+        PLAIN.replace(resources=Resources(limit=Amounts(cpu=1), accelerator=Accelerator(count=1))),
+        PLAIN.replace(resources=Resources(request=Amounts(cpu=1), accelerator=Accelerator(count=1, kind="t4"))),
+        PLAIN.replace(resources=None),
+        PLAIN.replace(platform="linux/arm64"),
+        PLAIN.replace(action=Script(lines=("true",))),
+    ],
+)
+def test_what_makes_a_difference(other: Job) -> None:
+    assert likeness(other) != likeness(PLAIN)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        PLAIN.replace(outputs=(Artifact(path=("a",)),)),
+        PLAIN.replace(retry=Retry(max=1)),
+        PLAIN.replace(cache=Cache()),
+        PLAIN.replace(nodes=2),
+        PLAIN.replace(action=Support(script="gate")),
+    ],
+)
+def test_what_is_treated_by_itself(other: Job) -> None:
+    assert likeness(other) is None
+
+
+def test_a_shell_is_part_of_it() -> None:
+    line = PLAIN.replace(action=Script(lines=("true",)))
+    assert likeness(line) != likeness(PLAIN.replace(action=Script(lines=("true",), shell="bash")))
