@@ -70,13 +70,14 @@ class Alias:
 class Document:
     """One YAML document: its root, where every event of it stands, and the tags in it with their ordinals."""
 
-    __slots__ = ("offsets", "root", "source", "tags")
+    __slots__ = ("offsets", "paths", "root", "source", "tags")
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.offsets = array("I")
         self.root: Value | None = None
         self.tags: list[tuple[str, int]] = []
+        self.paths: dict[int, str] = {}  # the way to a container, by its identity: its children are many
 
     def span_of(self, ordinal: int) -> Span:
         return Span(self.source, self.offsets[2 * ordinal], self.offsets[2 * ordinal + 1])
@@ -99,16 +100,27 @@ class _Base:
     @property
     def path(self) -> str:
         """`jobs.train.outputs[0]`; empty for the root."""
-        parts: list[str] = []
-        node: Container | None = self  # type: ignore[assignment]  # _Base has just these two subclasses
-        while node is not None and node.parent is not None:
-            parts.append(step(node.key))
-            node = node.parent
-        return "".join(reversed(parts)).removeprefix(".")
+        parent = self.parent
+        if parent is None:
+            return ""
+        above = self.document.paths.get(id(parent))
+        if above is None:
+            above = self.document.paths[id(parent)] = _steps(parent)
+        return (above + step(self.key)).removeprefix(".")
 
     def own_span(self) -> Span:
         """From its first character to its last child's end."""
         return self.document.span_of(self.first - 1)
+
+
+def _steps(node: Container) -> str:
+    """The way from the root to a node, as it goes on to what is in it."""
+    parts: list[str] = []
+    at: Container | None = node
+    while at is not None and at.parent is not None:
+        parts.append(step(at.key))
+        at = at.parent
+    return "".join(reversed(parts))
 
 
 def step(key: str | int) -> str:

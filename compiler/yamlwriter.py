@@ -30,6 +30,7 @@ _PLAIN = Pattern(
 _WORDS = frozenset(
     ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity", ".nan", ".inf")
 )
+_LONGEST_WORD = max(map(len, _WORDS))  # and no text is longer than what it is without case
 _NOT_IN_FLOW = frozenset("][{},:?#&*!|>'\"%@`")
 
 # What a reviewer can't see (controls, blanks of other kinds, marks that turn the direction of writing) or some reader
@@ -250,7 +251,9 @@ def _scalar(text: str) -> str:
         and text[-1] not in ": "
         and ": " not in text
         and " #" not in text
-        and text.casefold() not in _WORDS  # Psych ignores case as Unicode does: "ye\u017f" is a yes
+        and (
+            len(text) > _LONGEST_WORD or text.casefold() not in _WORDS
+        )  # Psych ignores case as Unicode does: "ye\u017f" is a yes
     ):
         return text
     return "" if _reads_as_literal(text) else _quoted(text)

@@ -282,7 +282,7 @@ def _name(job: Job, lines: list[str]) -> str:
 
 def is_wrapped(job: Job) -> bool:
     """Whether a wrapper runs the command: for more attempts, for seconds, for checkpoints."""
-    return attempts(job) > 1 or _is_short(job) or job.resume is not None
+    return job.resume is not None or _is_short(job) or (job.retry is not None and attempts(job) > 1)
 
 
 def attempts(job: Job) -> int:
