@@ -939,8 +939,9 @@ def holes(root: Node | tuple[Any, ...]) -> Iterator[Ref]:
         kind = type(item)
         if kind is tuple:
             for inner in reversed(item):
-                if type(inner) is not str:
-                    push(inner)
+                if type(inner) is str or (type(inner) is tuple and len(inner) == 1 and type(inner[0]) is str):
+                    continue  # a literal, as most texts are
+                push(inner)
         elif kind is Ref:
             yield item
         else:

@@ -162,7 +162,8 @@ def _check_environment(environment: Environment, names: _Names, context: Context
         context.unknown(codes.UNKNOWN_SECRET, what, environment.credentials, names.secrets, at, "credentials")
     if environment.build is not None:
         _check_uses(environment.build.secrets, at, names, context)
-    _check_publish(environment.publish, names, context)
+    if environment.publish is not None:
+        _check_publish(environment.publish, names, context)
 
 
 def _check_holes(job: Job, names: _Names, context: Context) -> None:

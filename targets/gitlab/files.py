@@ -113,6 +113,7 @@ class File:
         child: bool = False,
         has_header: bool = False,
         starts: tuple[Clause, ...] = (),
+        images: dict[str, str] | None = None,
     ) -> None:
         self.project = project
         self.pipeline = pipeline
@@ -124,7 +125,7 @@ class File:
         self.is_child = child
         self.has_header = has_header
         self.starts = starts
-        self.images = references(pipeline, settings)
+        self.images = references(pipeline, settings) if images is None else images
         self.env = {entry.name: text for entry in pipeline.env if (text := flat(entry.value)) is not None}
         self.optional_parameters = {parameter.name for parameter in pipeline.parameters if may_be_unset(parameter)}
         self.uses_cache = False

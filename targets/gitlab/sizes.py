@@ -23,6 +23,9 @@ def size(data: Any) -> int:
     counted = [data]
     for one in counted:  # which grows by what each holds
         if isinstance(one, str):
+            if len(one) <= SHORT_TEXT and one.isascii():
+                total += SLOT
+                continue
             length = len(one) if one.isascii() else len(one.encode("utf-8", "surrogatepass"))
             total += SLOT if length <= SHORT_TEXT else SLOT + length + 1
         elif isinstance(one, dict):

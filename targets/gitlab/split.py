@@ -400,7 +400,7 @@ def _after_failures(units: dict[str, Unit]) -> set[str]:
 
 
 def _like(file: File) -> File:
-    made = File(file.project, file.pipeline, file.settings, file.notes, child=True)
+    made = File(file.project, file.pipeline, file.settings, file.notes, child=True, images=file.images)
     made.uses_cache, made.uses_event, made.used_signs = file.uses_cache, file.uses_event, file.used_signs
     return made
 

@@ -99,7 +99,8 @@ def list_of(read: Read[T], least: int = 0) -> Callable[[Slot, Context], tuple[T,
         if len(node.items) < least:
             context.sink.report(codes.EMPTY_VALUE, f'"{slot.key}" is an empty list', slot.key_span)
             return None
-        found = [read(item, context) for item in items(node)]
+        document = node.document
+        found = [read(Slot(node, at, given, document), context) for at, given in enumerate(node.items)]
         return tuple([item for item in found if item is not None])
 
     return read_list
