@@ -53,6 +53,33 @@ def _line(row: Row, cell: Cell, size: int) -> str:
     return f"| {name} | {row.target} | {cell.cpu:.3f} | {ratio} | {costs} | {written} | {cell.rounds} | {row.remark} |"
 
 
+def read_cells(document: str) -> Cells:
+    """The figures that stand in the document's tables, as precise as they are written there."""
+    found: Cells = {}
+    size = 0
+    for line in document.partition(BEGIN)[2].partition(END)[0].splitlines():
+        if line.startswith("### "):
+            number = line.split()[1].replace(",", "")
+            size = int(number) if number.isdigit() else 0
+        columns = [column.strip() for column in line.strip("|").split("|")]
+        if size and len(columns) == 9 and columns[7].isdigit():
+            found[columns[0].strip("*"), size] = _read_cell(columns, size)
+    return found
+
+
+def _read_cell(columns: list[str], size: int) -> Cell:
+    _, _, cpu, ratio, wall, megabytes, written, rounds, remark = columns
+    return Cell(
+        cpu=float(cpu),
+        wall=float(wall),
+        rss=float(megabytes) * 1e6,
+        written=float(written.replace(",", "") or 0) * size,
+        rounds=int(rounds),
+        failure=remark.strip("*") if remark.startswith("**") else "",
+        ratio=float(ratio) if ratio else None,
+    )
+
+
 def render_starts(rows: list[Row], cells: Cells) -> str:
     """What a cold start is made of; each part beside the bare interpreter."""
     bare = next((cells[row.name, row.largest].cpu for row in rows if row.name == "bare python"), None)

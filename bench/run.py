@@ -164,6 +164,9 @@ def write_documents(measured: str, chosen: list[Row], cells: Cells) -> None:
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
     parser.add_argument("--only", metavar="TEXT", action="append", help="rows whose name holds TEXT; leaves docs alone")
+    parser.add_argument(
+        "--keep", action="store_true", help="with --only: write docs, the other rows as they stand there"
+    )
     parser.add_argument("--sizes", metavar="N,N", default="10,1000,10000,100000", help="jobs (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds after the warm-up (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=120, help="seconds for one run (default: %(default)s)")
@@ -182,16 +185,22 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = [row for row in rows(options.headrace) if not options.only or any(t in row.name for t in options.only)]
     chosen, left_out = installed(wanted)
     facts = machine(options.headrace)
-    parts = [] if options.only else starts(options.headrace)
+    writes = not options.only_print and (options.keep or not options.only)
+    parts = starts(options.headrace) if options.keep or not options.only else []
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as name, object_store(Path(name)) as store:
         bench = Bench(Path(name), options.limit, store)
         begun = medians(interleave(bench, parts, [10], options.rounds))
         cells = medians(interleave(bench, chosen, options.sizes, options.rounds))
+    if options.keep:
+        earlier = report.read_cells(DOCUMENT.read_text(encoding="utf-8"))
+        cells, chosen = earlier | cells, rows(options.headrace)
+        others = [row.name for row in chosen if row not in wanted and any(row.name == name for name, _ in earlier)]
+        facts["Of an earlier run"] = ", ".join(others)
     measured = report.render_report(chosen, cells, left_out, facts)
     if parts:
         measured += "\n" + report.render_starts(parts, begun)
     print(measured)
-    if not options.only and not options.only_print:
+    if writes:
         if (HEADRACE, options.sizes[0]) in cells and not cells[HEADRACE, options.sizes[0]].failure:
             write_documents(measured, chosen, cells)
         else:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bench.plot import render_plot
-from bench.report import BEGIN, END, draw, render_size, replace_measured
+from bench.report import BEGIN, END, draw, read_cells, render_report, render_size, replace_measured
 from bench.results import LARGEST, Cells, Run, check_budgets, check_hook, medians, over_seconds
 from bench.rows import COMPILATION, PEERS, PRE_COMMIT, rows, starts
 from bench.taskset import manifest, tasks
@@ -22,6 +22,16 @@ def recorded(own: float, peer: float, size: int = 1000, megabytes: int = 20) -> 
         Run(OWN, size, own, own, megabytes * 1_000_000, 330 * size),
         Run(PEER, size, peer, peer, 36_000_000, 332 * size),
     ]
+
+
+def test_figures_that_are_kept_are_written_as_they_stand() -> None:
+    failed = [Run("hera", 1000, 40.0, 41.0, 90_000_000, 0, "over 40 s")]
+    cells = medians(recorded(0.2, 0.1) + failed) | medians([Run(LARGEST, 100_000, 18.0, 19.0, 990_000_000, 33_000_000)])
+    written = replace_measured(f"a\n{BEGIN}\n{END}\nb", render_report(rows(), cells, {}, {}))
+    kept = read_cells(written)
+    assert set(kept) == set(cells)
+    assert kept["hera", 1000].failure == "over 40 s"
+    assert replace_measured(written, render_report(rows(), kept, {}, {})) == written
 
 
 def test_task_set_has_the_promised_shape() -> None:
