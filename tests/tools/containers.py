@@ -20,10 +20,11 @@ def containers() -> dict[str, str]:
     reason = _fault()
     if reason:
         pytest.skip(f"containers can't be run here: {reason}")
-    return _variables()
+    return variables()
 
 
-def _variables() -> dict[str, str]:
+def variables() -> dict[str, str]:
+    """Where the store with that image is."""
     folder = tools_folder() / "containers"
     return {
         "CONTAINERS_CONF": str(folder / "containers.conf"),
@@ -36,7 +37,7 @@ def _variables() -> dict[str, str]:
 def _fault() -> str:
     """What podman says where it can't run a container; empty where it can."""
     line = [program("podman"), "run", "--rm", "--pull", "never", IMAGE, "python", "-c", "print('inside')"]
-    tried = subprocess.run(line, env={**os.environ, **_variables()}, capture_output=True, text=True, timeout=120)
+    tried = subprocess.run(line, env={**os.environ, **variables()}, capture_output=True, text=True, timeout=120)
     if tried.stdout == "inside\n":
         return ""
     return (tried.stderr.strip().splitlines() or [f"it ended with status {tried.returncode}"])[-1]

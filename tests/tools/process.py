@@ -43,6 +43,7 @@ TOOLS: Mapping[str, str] = {
     "rsync": "rsync",
     "ruby": "ruby",
     "shellcheck": "venv/bin/shellcheck",
+    "sigstore": "venv/bin/sigstore",
     "unshare": "unshare",
     "yaml": "npm/node_modules/yaml",
     "zizmor": "venv/bin/zizmor",
