@@ -153,22 +153,24 @@ def test_the_action_checks_compares_updates_and_runs(work: Path, package: Path) 
     steps = [
         ("mode: check, sarif: true", ""),
         ("mode: drift", ", continue-on-error: true, id: drift"),
-        ("mode: update, publish: commit, message: 'Compile $(touch owned) `it`'", ", id: update"),
+        ("mode: update, publish: commit, message: 'Compile $(touch owned) `it`'", ", id: first"),
         ("mode: drift", ""),
+        ("mode: update, publish: pull-request", ", id: again"),
         ("mode: plan", ", id: plan"),
         ("mode: run, pipeline: demo", ""),
     ]
     body = "".join(step.replace("WITH", given).replace("MORE", more) for given, more in steps)
     tell = (
         "      - env: {DRIFT: '${{ steps.drift.outcome }}', PLAN: '${{ steps.plan.outputs.pipelines }}',"
-        " CHANGED: '${{ steps.update.outputs.changed }}'}\n"
-        '        run: echo "drift=$DRIFT changed=$CHANGED plan=$PLAN"\n'
+        " CHANGED: '${{ steps.first.outputs.changed }}', AGAIN: '${{ steps.again.outputs.changed }}'}\n"
+        '        run: echo "drift=$DRIFT changed=$CHANGED again=$AGAIN plan=$PLAN"\n'
     )
     head = "on: push\njobs:\n  all:\n    runs-on: ubuntu-24.04\n    steps:\n"
     checkout = "      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1\n"
     ran = act_in(work, (head + checkout + body + tell).replace("PACKAGE", str(package)))
     assert ran.completed.status == 0, ran.log
-    assert "drift=failure changed=true" in ran.log
+    assert "drift=failure changed=true again=false" in ran.log
+    assert not (work.parent / "asked").exists()  # nothing changed again: there is no pull request to ask for
     assert 'plan=[{"manifest": "headrace.yaml", "pipeline": "demo"}]' in ran.log
     assert "training" in ran.log
     pushed = git(work.parent / "server.git", "log", "-1", "--format=%an: %s", "main")
@@ -186,6 +188,16 @@ def test_the_workflow_that_checks_shows_a_fault_at_its_line(work: Path, package:
     assert "did you mean" in ran.log
     (result,) = json.loads((work.parent / "sarif").read_text())["runs"][0]["results"]
     assert result["ruleId"] == "HR2001"
+
+
+def test_the_workflow_that_checks_fails_on_drift(work: Path, package: Path) -> None:
+    (work / "headrace.yaml").write_bytes(MANIFEST.replace("\n", "\r\n").encode())  # as Windows writes lines
+    ran = called(work, "use-check", package, ", target: github")
+    assert ran.completed.status == 1
+    assert "demo.yml is missing" in ran.log
+    assert "::error" in ran.log or '"level":"error"' in ran.log
+    results = json.loads((work.parent / "sarif").read_text())["runs"][0]["results"]
+    assert {one["level"] for one in results} <= {"note"}
 
 
 def test_the_workflow_that_updates_opens_a_pull_request(work: Path, package: Path) -> None:

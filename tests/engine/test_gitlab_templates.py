@@ -30,6 +30,7 @@ jobs:
 """
 CHECK = "include:\n  - local: templates/check.yml\n    inputs: {package: '', INPUTS}\nown:\n  script: [echo own]\n"
 PASSED_ON = "  variables:\n    HEADRACE_SOURCE: $CI_PIPELINE_SOURCE\n"
+COMPONENT = "gitlab.example.com/group/project/{}@$CI_COMMIT_SHA"  # see checkout()
 DYNAMIC = "include:\n  - local: templates/dynamic.yml\n    inputs: {package: ''}\n"
 
 
@@ -94,17 +95,21 @@ def test_check_and_drift(folder: Path) -> None:
         assert issue["location"]["path"] == "headrace.yaml"
 
 
-def test_drift_can_be_left_out(folder: Path) -> None:
-    (folder / ".gitlab-ci.yml").write_text(CHECK.replace(", INPUTS", ", drift: false"))
+def test_as_a_component_and_without_the_drift_check(folder: Path) -> None:
+    """The same file, included by the address of a component, at a commit of this project as GitLab has it."""
+    text = CHECK.replace("local: templates/check.yml", f"component: {COMPONENT.format('check')}")
+    (folder / ".gitlab-ci.yml").write_text(text.replace(", INPUTS", ", drift: false"))
     with checkout(folder) as clone:
         done = run(clone, "merge_request_event")
     assert done.status == 0, done.stdout + done.stderr
     assert "headrace-drift" not in done.stdout
+    assert "headrace.yaml: fine" in done.stdout
 
 
 def test_a_dynamic_pipeline_is_compiled_and_started(folder: Path) -> None:
-    (folder / ".gitlab-ci.yml").write_text(DYNAMIC)
-    for source in ("push", "merge_request_event"):
+    component = DYNAMIC.replace("local: templates/dynamic.yml", f"component: {COMPONENT.format('dynamic')}")
+    for source, text in (("push", DYNAMIC), ("merge_request_event", component)):
+        (folder / ".gitlab-ci.yml").write_text(text)
         passed_on(folder, source)
         with checkout(folder) as clone:
             done = run(clone, source)
