@@ -70,6 +70,21 @@ def test_a_manifest_that_is_there_stays(capsys: pytest.CaptureFixture[str]) -> N
     assert Path("headrace.yaml").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["ame.yaml", "model/headrace.yaml", "mlreef.yaml"])
+def test_manifests_of_other_dialects_and_below_stay(name: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A headrace.yaml in the root would speak for all, and hide what lies below."""
+    (here / name).parent.mkdir(exist_ok=True)
+    (here / name).write_text("version: 1\n")
+    assert main(["init"]) == 1
+    assert f"{name} is a manifest already" in capsys.readouterr().err
+    (here / ".gitlab-ci.yml").write_text("build: {script: [make]}\n")
+    for said in ("written", "unchanged"):
+        assert main(["init", "--target", "gitlab"]) == 0
+        out = capsys.readouterr().out
+        assert f"{name}: unchanged\n.gitlab-ci.yml: {said}\n" in out
+    assert not (here / "headrace.yaml").exists()
+
+
 def test_it_can_be_printed_instead(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "--stdout"]) == 0
     assert "\nversion: 1\n" in capsys.readouterr().out

@@ -47,14 +47,17 @@ def run(arguments: Namespace) -> int:
         arguments.target = "gitlab"  # nobody else has components
     if not os.path.isdir(arguments.path):
         sink.report(codes.UNREADABLE, f'"{arguments.path}" is not a folder')
+    elif arguments.stdout:
+        sys.stdout.write(manifest(survey(arguments.path)))
     else:
-        text = manifest(survey(arguments.path))
-        if arguments.stdout:
-            sys.stdout.write(text)
+        others = _others(arguments.path)
+        if others:
+            _keep(others, sink, keep=arguments.target is not None)
         else:
+            text = manifest(survey(arguments.path))
             _write(os.path.join(arguments.path, FILE), text, sink, keep=arguments.target is not None)
-            if arguments.target is not None and not sink.failed:
-                _include(arguments, sink)
+        if arguments.target is not None and not sink.failed:
+            _include(arguments, sink)
     show(sink.diagnostics, arguments, sys.stderr)
     return status(sink, arguments)
 
@@ -98,6 +101,29 @@ def _replace(path: str, name: str, before: str, text: str, sink: Sink) -> None:
     write([OutputFile(name, text, "")], os.path.dirname(path) or ".", sink, force=True)
     if not sink.failed:
         print(f"{name}: written")
+
+
+def _others(folder: str) -> list[str]:
+    """Manifests that are there already, of other dialects or below the folder: one here would hide those below."""
+    from compiler.commands.workspace import open_workspace
+
+    if os.path.lexists(os.path.join(folder, FILE)):
+        return []
+    found = open_workspace(folder, Sink())
+    return [] if found is None else [unit.path for unit in found.units]
+
+
+def _keep(others: list[str], sink: Sink, *, keep: bool) -> None:
+    for path in others:
+        if keep:
+            print(f"{path}: unchanged")
+        else:
+            sink.report(
+                codes.HAND_WRITTEN,
+                f"{path} is a manifest already",
+                Source(path, ""),
+                help="headrace reads it as it is, and `headrace convert` prints it as a headrace.yaml",
+            )
 
 
 def _write(path: str, text: str, sink: Sink, *, keep: bool) -> None:
