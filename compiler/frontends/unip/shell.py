@@ -163,6 +163,8 @@ def stage(
             lines.append(f'[ -n "${source}" ] || {source}={quoted(mounted)}')
         lines.append(f'[ -z "${given}" ] || [ ! -f "${name}/${given}" ] || {name}="${name}/${given}"')
     lines += [f'export {name}="$PWD/${name}"' for name in dict.fromkeys((*inputs, *outputs))]
+    # What may be missing is an empty folder, which not every system hands on.
+    lines += [f'[ -e "${name}" ] || mkdir -p "${name}"' for name, _, _ in files]
     lines += [f'mkdir -p "${name}"' for name in outputs]
     if folder:
         lines.append(f"cd {quoted(folder)}")
