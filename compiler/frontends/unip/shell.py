@@ -136,7 +136,7 @@ echo "$UNIP_BOX holds ${held:-0} of $UNIP_CAPACITY bytes"
 VALIDATE = """\
 unip_sums() { if command -v sha256sum > /dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 printf %s "$UNIP_MANIFESTS" | unip_sums -c - || {
-  echo "these manifests are not those that were checked: run headrace compile again" >&2
+  echo "these manifests are not those that were checked: commit what was changed, and run headrace compile again" >&2
   exit 1
 }
 """
