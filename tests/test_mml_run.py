@@ -12,12 +12,15 @@ import subprocess
 import sys
 import tarfile
 import time
+import venv
 from pathlib import Path
 
 import pytest
 
 from compiler.frontends.mml.project import script as traveling
 from compiler.frontends.mml.scripts import step
+from compiler.ir import Environment
+from targets.local import environments, pythons
 from tests.local_runs import GIT, ROOT
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -57,6 +60,7 @@ class Place:
 
     def __init__(self, folder: Path, manifest: str, cache: Path, **env: str) -> None:
         self.folder, self.cache = folder / "repository", cache
+        make_environment(cache)
         self.folder.mkdir()
         programs, packages = folder / "bin", folder / "packages"
         programs.mkdir()
@@ -102,6 +106,15 @@ class Place:
                     archive.extractall(target, filter="data")
                 return target / file
         raise AssertionError(f"{job} left nothing")
+
+
+def make_environment(cache: Path) -> None:
+    """The Python that the jobs ask for, without pip: to install that takes as long as all the jobs together."""
+    version = pythons.find(VERSION).version
+    folder = cache / "environments" / environments._digest(Environment(name="mml", python=VERSION), version, {})
+    if not folder.exists():
+        venv.create(folder, symlinks=True, with_pip=False)
+        (folder / environments._COMPLETE).touch()
 
 
 @pytest.fixture(scope="module")
