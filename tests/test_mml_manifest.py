@@ -173,6 +173,7 @@ def test_a_prediction_without_a_model_is_refused(tmp_path: Path) -> None:
         ("mml: {runs: []}", "empty-file"),
         ("mml: {runs: [[x]]}", "wrong-type"),
         ("mml: {runs: [1]}", "mml-bad-command"),
+        ("mml: {runs: [mml]}", "mml-bad-command"),
         ("mml: {runs: ['mml \"info']}", "mml-bad-command"),
         ("mml: {commands: nothing.txt}", "missing-file"),
         ("mml: {commands: ../x}", "bad-path"),
@@ -213,6 +214,10 @@ def test_configurations_of_a_repositorys_own(tmp_path: Path) -> None:
     assert codes(tmp_path, lines) == ["mml-unknown-option"], "there is no optimizer now, and no info"
     (tmp_path / "configs" / "config_mml.yaml").write_text("defaults: [arch: tiny]\nproj: x\nproj: y\n")
     assert codes(tmp_path, lines)[0] == "duplicate-key"
+    (tmp_path / "configs" / "config_mml.yaml").write_text(
+        root.replace("info", "mine") + "hydra: {searchpath: [file:///x]}\n"
+    )
+    assert codes(tmp_path, lines.replace("info arch=tiny optimizer=sgd", "mine")) == ["mml-own-key"]
     assert codes(tmp_path, lines.replace("configs: configs", "configs: nowhere")) == [
         "missing-file",
         "mml-unknown-option",

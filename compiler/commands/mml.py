@@ -154,9 +154,10 @@ def _plan(command: list[str], knowledge: Knowledge) -> int:
     except commandlines.CommandError as error:
         sink.report(codes.BAD_COMMAND, str(error), help=error.help)
         return _shown(sink)
-    line, errors = commandlines.read(commandlines.arguments_of(words) or words)
+    arguments = commandlines.arguments_of(words)
+    line, errors = commandlines.read(words if arguments is None else arguments)
     for failed in errors:
-        code = codes.BAD_COMMAND if failed.word.startswith("-") else codes.BAD_OVERRIDE
+        code = codes.BAD_COMMAND if failed.word[:1] in ("", "-") else codes.BAD_OVERRIDE
         sink.report(code, str(failed), help=failed.help)
     if errors:
         return _shown(sink)

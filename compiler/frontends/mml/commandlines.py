@@ -51,6 +51,8 @@ def read(arguments: list[str]) -> tuple[CommandLine, list[CommandError]]:
     overrides: list[Override] = []
     multirun = False
     words = list(arguments)
+    if not words:
+        errors.append(CommandError("mml alone prints its usage and runs nothing", "", "name a mode: mml info"))
     if words and "=" not in words[0] and words[0][:1] not in ("-", "+", "~"):
         words[0] = f"mode={words[0]}"
     for word in words:

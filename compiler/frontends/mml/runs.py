@@ -30,6 +30,7 @@ OWN_KEYS = {
     "data_dir": "say it under `data`",
     "out_dir": "say it under `results`",
     "proj_path": "say the root under `results`, and `proj`",
+    "hydra.searchpath": "configurations are read from MML's packages and from `mml.configs`",
 }
 RESOLVED = (
     "proj",
@@ -85,7 +86,7 @@ def add_run(
     line, errors = commandlines.read(_with_shared(arguments, reading.overrides))
     run = Run(settings.get("name", ""), line, origin, span, reading.shared)
     for error in errors:
-        code = codes.BAD_COMMAND if error.word.startswith("-") else codes.BAD_OVERRIDE
+        code = codes.BAD_COMMAND if error.word[:1] in ("", "-") else codes.BAD_OVERRIDE
         reading.sink.report(code, str(error), run.at(error.word), help=error.help)
     run.jobs = settings.get("jobs")
     run.objectives = settings.get("objectives", ())
@@ -215,6 +216,10 @@ def _compose(run: Run, reading: Reading) -> bool:
         advice = None if error.suggestion else error.help
         reading.sink.report(codes.UNKNOWN_OPTION, str(error), at, help=advice, suggestion=error.suggestion)
         return False
+    if composing.get(run.config, "hydra.searchpath"):
+        message = '"hydra.searchpath" stands in the configurations, and is not followed'
+        reading.sink.report(codes.HEADRACES_OWN, message, run.span, help=OWN_KEYS["hydra.searchpath"])
+        fine = False
     project = composing.get(run.config, "proj")
     if not isinstance(project, (str, int)) or not _is_folder(str(project)):
         message = f"{reader.shown(str(project))} is no project: letters, digits, _, - and ., a letter or digit first"
