@@ -133,6 +133,36 @@ def test_a_wish_for_a_signature_that_is_not_there_fails(ran: Path, capsys: pytes
     assert (status, checks["signature attestation.json.sigstore.json"]) == (1, "differs")
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (["--key", "cosign.pub"], "--key cosign.pub --insecure-ignore-tlog=true"),
+        (["--identity", "me", "--issuer", "you"], "--certificate-identity me --certificate-oidc-issuer you"),
+    ],
+)
+@pytest.mark.parametrize("status", [0, 1])
+def test_cosign_judges_the_signature(
+    said: list[str],
+    words: str,
+    status: int,
+    ran: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    programs = ran / "programs"
+    programs.mkdir()
+    (programs / "cosign").write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" > "{ran}/asked"\nexit {status}\n')
+    (programs / "cosign").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    statement = one(ran, "repositories/*/runs/*/attestation.json")
+    bundle = statement.with_name("attestation.json.sigstore.json")
+    bundle.write_text("{}")
+    assert verified(capsys, os.fspath(statement), *said)[1]["signature attestation.json.sigstore.json"] == (
+        "differs" if status else "fine"
+    )
+    assert (ran / "asked").read_text() == f"verify-blob --bundle {bundle} {words} {statement}\n"
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"_type": "x"}', '{"_type": "https://in-toto.io/Statement/v1"}'])
 def test_what_is_no_statement_is_told(text: str, ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = ran / "statement.json"

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
 from compiler import cli
+from compiler.diagnostics import Sink
 from compiler.frontends import mlspec
 from compiler.frontends.mlspec.kinds import KINDS, kind_of
+from compiler.frontends.mlspec.reading import parse
 from compiler.frontends.mlspec.secrets import is_placeholder, secret_name
+from compiler.frontends.mlspec.shape import check as check_shape
 from compiler.frontends.mlspec.shape import definitions
+from compiler.source import Source
 from tests.mlspec import CORPUS, MODEL, ROOT, STEP, STORES, TRAIN, in_corpus, read, write
 
 SCHEMA = json.loads((ROOT / "schemas" / "mlspec.json").read_text(encoding="utf-8"))
 DATASET = "id: '1'\nname: posts\nlocation: posts.csv\nstate: active\nversion: 1.0.1\n"
+
+SHAPE = {"HR2002", "HR2003", "HR2013", "HR2403", "HR2409"}  # what a schema can say, too
 
 # ------------------------------------------------------------------------------------------------------------ upstream
 
@@ -118,18 +127,80 @@ def test_schema_and_reader_agree_on_the_fixtures() -> None:
         if kind is None or path.name == "headrace.yaml":
             continue
         seen += 1
-        shape = {"HR2002", "HR2003", "HR2013", "HR2403", "HR2409"}
         faults = [
             one
             for one in read(path.parent, path.name).found
-            if one.code.number in shape and "semantic" not in one.message
+            if one.code.number in SHAPE and "semantic" not in one.message
         ]
-        valid = Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]}).is_valid(_typed(path))
+        valid = Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]}).is_valid(
+            _typed(path.read_text(encoding="utf-8"))
+        )
         assert valid == (not [one for one in faults if one.span and one.span.source.name == path.name]), (path, faults)
     assert seen > 30
 
 
-def _typed(path: Path) -> object:
+# Values that a person may leave where another kind is asked for.
+ODD = [None, "", 0, 1.5, True, "x", [], {}, ["a"], [{"a": 1}], {"path": "x"}, "a" * 300, -1, [None], {"name": None}]
+
+
+def test_schema_and_reader_agree_on_what_is_changed() -> None:
+    """Every document of the fixtures with one value replaced by an odd one, or left out."""
+    chosen = random.Random(20190822)
+    seen = 0
+    for path in sorted((ROOT / "fixtures").rglob("*.y*ml")):
+        if (
+            "mlspec" not in path.relative_to(ROOT).as_posix()
+            or "expected" in path.parts
+            or path.name == "headrace.yaml"
+        ):
+            continue
+        try:
+            data = _typed(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError:
+            continue
+        kind = kind_of(data, str(data.get("kind") or "")) if isinstance(data, dict) else None
+        if kind is None:
+            continue
+        validator = Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]})
+        for place in chosen.sample(_places(data), min(6, len(_places(data)))):
+            text = yaml.safe_dump(_changed(data, place, chosen), sort_keys=False)
+            sink = Sink()
+            view = parse(Source(path.name, text), sink)
+            if view is None:
+                continue
+            check_shape(view.slot, kind, sink)
+            faults = [one for one in sink.diagnostics if one.code.number in SHAPE]
+            if place[:-1] != ("steps",):  # a step that says nothing is the pipeline's to tell
+                seen += 1
+                assert validator.is_valid(_typed(text)) == (not faults), (text, faults)
+    assert seen > 200
+
+
+def _places(data: Any) -> list[tuple[Any, ...]]:
+    """The ways to every value below a document."""
+    found: list[tuple[Any, ...]] = []
+    pending: list[tuple[tuple[Any, ...], Any]] = [((), data)]
+    while pending:
+        place, value = pending.pop()
+        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        pending += [((*place, key), one) for key, one in inner]
+        found += [place] if place else []
+    return found
+
+
+def _changed(data: Any, place: tuple[Any, ...], chosen: random.Random) -> Any:
+    changed = copy.deepcopy(data)
+    held = changed
+    for key in place[:-1]:
+        held = held[key]
+    if chosen.random() < 0.1:
+        del held[place[-1]]
+    else:
+        held[place[-1]] = chosen.choice(ODD)
+    return changed
+
+
+def _typed(text: str) -> Any:
     """By YAML 1.2's core schema, as the reader has it: no dates."""
 
     class Loader(yaml.SafeLoader):
@@ -139,7 +210,7 @@ def _typed(path: Path) -> object:
         key: [pair for pair in pairs if "timestamp" not in pair[0]]
         for key, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
+    return yaml.load(text, Loader=Loader)
 
 
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,6 +275,14 @@ def test_a_kind_is_told_by_the_keys(text: str, kind: str | None) -> None:
         ("framework: {version: 1}\nmodel: {name: a}\n", ["HR2003"]),
         ("specVersion: 0.0.1\nruntimeArtifacts: {a: 'http://x'}\n", ["HR2003"]),
         ("requestInfo: [requestId, requestId]\n", ["HR3424"]),
+        (DATASET.replace("name: posts", "name: ''"), ["HR2013"]),
+        (f"id: {'1' * 41}x\nchild_run_ids: []\n", ["HR2403"]),
+        (DATASET.replace("active", "deprecated") + "isDeprecated: false\n", ["HR3414"]),
+        (DATASET + "checksum: abc\n", ["HR2409"]),
+        ("name: s\ntype: sql\nproperties: {partition_key: day, keyspace: posts}\n", []),
+        ("name: s\ntype: sql\nproperties: {login: {password: hunter2}}\n", ["HR3413"]),
+        ("name: s\ntype: sql\nconnection_string: Server=x;Password=${PASSWORD}\n", []),
+        ("name: s\ntype: sql\nconnection_string: postgres://me:hunter2@host/db\n", ["HR3413"]),
         ("- a\n", ["HR2002"]),
         ("", ["HR1013"]),
         ("a: b: c\n", ["HR1003"]),

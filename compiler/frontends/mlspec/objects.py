@@ -43,7 +43,7 @@ def is_name(name: str) -> bool:
 
 def check_name(name: View, sink: Sink) -> None:
     """M02. MLSpec's own examples break it, so that it is a warning."""
-    if is_name(name.value) or len(name.value) > LONGEST_NAME:  # what is too long is the schema's
+    if is_name(name.value) or not name.value.strip() or len(name.value) > LONGEST_NAME:  # these are the schema's
         return
     message = (
         f"{reader.shown(name.slot.value)} is no name of an object: letters, digits, _ and -, a letter or digit first"

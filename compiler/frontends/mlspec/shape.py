@@ -148,7 +148,9 @@ class _Checker:
         if reader.is_null(value):
             reader.wrong_type(slot, self.sink, " or ".join(dict.fromkeys(_words(schema))))
             return
-        if "enum" in schema and value not in schema["enum"]:
+        if "minLength" in schema and not value.strip():
+            self.sink.report(core.EMPTY_VALUE, f'"{slot.key}" is empty', slot.span_here)
+        elif "enum" in schema and value not in schema["enum"]:
             self._not_listed(slot, value, [word for word in schema["enum"] if word])
         elif "minimum" in schema:
             whole = reader.integer_of(value)
