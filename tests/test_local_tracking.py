@@ -132,3 +132,5 @@ def test_only_a_server_is_logged_to(tmp_path: Path) -> None:
         sink = Sink()
         assert track(place.state(), done.run.record, sink, {"MLFLOW_TRACKING_URI": uri}) is None
         assert len(sink.diagnostics) == count
+        served = any("mlflow server --backend-store-uri file:///tmp/x" in (one.help or "") for one in sink.diagnostics)
+        assert served == uri.startswith("file:")

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
+from shlex import quote
 from typing import Any
 
 from compiler import records
@@ -24,6 +25,7 @@ from targets.local.state import State
 TIMEOUT_SECONDS = 10
 # Limits of one log-batch request; a parameter's value is at most 6000 characters.
 BATCH_METRICS, BATCH_PARAMETERS, BATCH_TAGS, LONGEST_PARAMETER, LONGEST_TAG = 900, 100, 100, 6000, 5000
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _STATUS = {
     records.SUCCEEDED: "FINISHED",
     records.FAILED: "FAILED",
@@ -46,7 +48,10 @@ def track(
         return None
     if not uri.startswith(("http://", "https://")):
         scheme = uri.split(":", 1)[0] if ":" in uri else "a folder"
-        sink.report(codes.NOT_TRACKED, f"MLFLOW_TRACKING_URI is {scheme}: a run is logged to http and https only")
+        served = scheme in ("a folder", "file") or any(scheme.startswith(one) for one in _DATABASES)
+        advice = f"`mlflow server --backend-store-uri {quote(uri)}` serves it over http" if served else None
+        message = f"MLFLOW_TRACKING_URI is {scheme}: a run is logged to http and https only"
+        sink.report(codes.NOT_TRACKED, message, help=advice)
         return None
     whole = find(state, str(record["id"]))
     if whole is None:
