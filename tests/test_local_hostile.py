@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import resource
 import subprocess
@@ -240,3 +241,37 @@ def test_runs_that_end_with_the_same_result_keep_one(tmp_path: Path) -> None:
             one.result()
     assert held.find(key) is not None
     assert [path.name for path in Path(held.root).iterdir()] == ["ab"]
+
+
+# ------------------------------------------------------------------------------------------------------ odd repositories
+
+
+def test_a_submodule_is_said_to_be_empty(tmp_path: Path) -> None:
+    other = Place(tmp_path / "other", f"{HEAD}jobs: {{a: {{run: 'true'}}}}\n", lib_DOT_py="x = 1")
+    place = Place(tmp_path, f"{HEAD}jobs: {{a: {{run: 'test -d vendor; test ! -e vendor/lib.py'}}}}\n")
+    words = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other.folder), "vendor"]
+    subprocess.run(["git", *words], cwd=place.folder, check=True, capture_output=True)
+    place.commit()
+    for dirty in (False, True):
+        done = place.run(dirty=dirty, force=True)
+        assert done.statuses() == {"a": "ran"}
+        assert done.display.notes == ["vendor is a submodule: its folder is empty, as a plain checkout leaves it"]
+
+
+def test_names_that_are_no_text_reach_jobs_and_come_back(tmp_path: Path) -> None:
+    """A committed file, a new one and an output whose names are Latin-1, with a line break and a blank."""
+    names = [b"caf\xe9.txt", b"two\nlines", b" blank "]
+    run = 'set -- $(ls -1 | wc -l); mkdir out; for f in *; do case $f in headrace.yaml|out) ;; *) cp "$f" out/ ;; esac; done'
+    jobs = {
+        "a": {"run": run, "outputs": ["out"]},
+        "b": {"needs": ["a"], "run": "python3 -c \"import os; print(sorted(os.listdir(b'out')))\""},
+    }
+    place = Place(tmp_path, json.dumps({"version": 1, "name": "demo", "jobs": jobs}))
+    for name in names[:2]:
+        Path(os.fsdecode(os.path.join(os.fsencode(place.folder), name))).write_text("1")
+    place.commit()
+    Path(os.fsdecode(os.path.join(os.fsencode(place.folder), names[2]))).write_text("1")
+    done = place.run(dirty=True)
+    assert done.statuses() == {"a": "ran", "b": "ran"}, done.log("a")
+    assert done.lines("b") == [str(sorted(names))]
+    assert set(place.run(dirty=True).statuses().values()) == {"unchanged"}

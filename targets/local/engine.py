@@ -58,6 +58,8 @@ class Engine:
         Where what is to be kept of it can't be written any more, all that runs is ended, and OSError is raised.
         """
         self.session.display.begin(self.plan, self.jobs)
+        for path in self.session.snapshot.submodules:
+            self.session.say_once(f"{path} is a submodule: its folder is empty, as a plain checkout leaves it")
         try:
             self._run()
         except BaseException:

@@ -28,6 +28,7 @@ class Snapshot:
     """The files that every job of a run begins with."""
 
     commit = ""
+    submodules: tuple[str, ...] = ()  # their folders are there and empty, as in CI
     whole: str  # a folder that holds exactly these files; nobody may write there
 
     def __init__(self, folder: str) -> None:
@@ -94,6 +95,7 @@ def take(root: str, folder: str, revision: str | None, dirty: bool) -> Snapshot:
         else:
             git(root, "read-tree", commit, GIT_INDEX_FILE=index)
             _write(root, folder, index)
+        snapshot.submodules = _submodules(root, index)
     except SnapshotError as error:
         raise CopyError(str(error)) from error
     finally:
@@ -135,6 +137,12 @@ def _write_dirty(root: str, commit: str, folder: str, index: str) -> None:
         _write(root, folder, index, **env)
     finally:
         shutil.rmtree(objects, ignore_errors=True)
+
+
+def _submodules(root: str, index: str) -> tuple[str, ...]:
+    """The paths in an index that stand for commits of other repositories."""
+    listed = git(root, "ls-files", "--stage", "-z", GIT_INDEX_FILE=index).split(b"\0")
+    return tuple(os.fsdecode(line.partition(b"\t")[2]) for line in listed if line.startswith(b"160000 "))
 
 
 def _write(root: str, folder: str, index: str, **env: str) -> None:
