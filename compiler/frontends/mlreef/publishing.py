@@ -281,7 +281,7 @@ def image_environment(module: Module, said: Publication | None, context: Context
         secrets=secrets,
         generate=True,
         command=("python", script, "--help"),
-        checks=_checks(module, folder, context),
+        checks=_checks(module, folder, context) or NOTHING,
     )
     software = software_of(module)
     return software.replace(name=module.name, build=build, publish=published, origin=at)

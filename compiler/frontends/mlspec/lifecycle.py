@@ -14,6 +14,7 @@ from compiler.frontends.mlspec.gates import read_objectives
 from compiler.frontends.mlspec.ingestion import fetching
 from compiler.ir import (
     LIFECYCLE_STEPS,
+    NOTHING,
     Artifact,
     Input,
     Job,
@@ -127,7 +128,8 @@ class _Lifecycle:
         self.jobs[name] = Job(
             name=name,
             action=Tool(name=tool, arguments=arguments, origin=at.origin),
-            inputs=tuple(Input(path=(path,), origin=value.origin) for path, value in inputs if path is not None),
+            inputs=tuple(Input(path=(path,), origin=value.origin) for path, value in inputs if path is not None)
+            or NOTHING,
             outputs=(Artifact(path=(report,), kind="file", origin=at.origin),),
             origin=at.origin,
         )
@@ -336,8 +338,6 @@ class _Lifecycle:
 
 
 def _without_needs(job: Job) -> Job:
-    from compiler.ir import NOTHING
-
     return job.replace(needs=NOTHING)
 
 
