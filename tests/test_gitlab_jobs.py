@@ -339,6 +339,17 @@ def test_outputs_leave_even_where_an_objective_is_missed() -> None:
     assert move.startswith("mv metrics.json")
 
 
+def test_outputs_of_a_cached_job_leave_too_and_are_not_held() -> None:
+    outputs = (METRICS.replace(per_leg=True),)
+    made = emit(job("a", matrix=FOLDS, outputs=outputs, objectives=(ACCURACY,), cache=Cache()))
+    lines = made["a.fold=0"]["script"][-1].split("\n")
+    (gate,) = [at for at, line in enumerate(lines) if line.endswith("|| HEADRACE_STATUS=$?")]
+    (move,) = [at for at, line in enumerate(lines) if line.startswith("mv metrics.json")]
+    end = lines.index('[ "$HEADRACE_STATUS" = 0 ] || exit "$HEADRACE_STATUS"')
+    (save,) = [at for at, line in enumerate(lines) if " save --key" in line]
+    assert gate < move < end < save
+
+
 def test_a_store_carries_what_is_large() -> None:
     big = Artifact(path=("big/", FOLD), store="lake")
     made = emit(

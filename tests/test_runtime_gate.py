@@ -218,4 +218,10 @@ def test_an_epoch_without_a_number_never_passes(job: Job, data: str) -> None:
 def test_names_of_a_report_are_legal_there(job: Job) -> None:
     job.write("metrics.json", '{"top 5/acc": 1, "1st": 2, "é": 3}')
     assert job.run("gate", "--report", "m.txt", "metrics.json", "--").returncode == 0
-    assert (job.folder / "m.txt").read_text() == "_1st 2\n_ 3\ntop_5_acc 1\n# EOF\n"
+    assert (job.folder / "m.txt").read_text() == "_ 3\n_1st 2\ntop_5_acc 1\n# EOF\n"
+
+
+def test_names_that_are_alike_in_a_report_stay_apart(job: Job) -> None:
+    job.write("metrics.json", '{"top-5": 1, "top.5": 2, "top_5": 3, "top_5_2": 4}')
+    assert job.run("gate", "--report", "m.txt", "metrics.json", "--").returncode == 0
+    assert (job.folder / "m.txt").read_text() == "top_5 1\ntop_5_2 2\ntop_5_2_2 4\ntop_5_3 3\n# EOF\n"

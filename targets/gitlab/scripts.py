@@ -254,7 +254,7 @@ def _main(unit: Unit, file: File, made: Lines) -> list[str]:
     if mark and prepared:
         mark = [ROOT, *mark, f"cd {literal(prepared)}"]
     if job.cache is not None and job.cache.enabled:
-        return _cached(unit, file, made, [*mark, *_settled(job, own), *gate], leaving)
+        return _cached(unit, file, made, [*mark, *_settled(job, own)], gate, leaving)
     return [*mark, *(_settled(job, own) if after else own), *after]
 
 
@@ -352,7 +352,7 @@ def _safe(name: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else f"_{ord(c):x}" for c in name)
 
 
-def _cached(unit: Unit, file: File, made: Lines, own: list[str], leaving: list[str]) -> list[str]:
+def _cached(unit: Unit, file: File, made: Lines, own: list[str], gate: list[str], leaving: list[str]) -> list[str]:
     job = unit.job
     assert job.cache is not None
     made.variables["HEADRACE_KEY_SPEC"] = _literal_value(_key_spec(unit, file))
@@ -371,14 +371,21 @@ def _cached(unit: Unit, file: File, made: Lines, own: list[str], leaving: list[s
         options_there = f'--store {literal(url)} --key "{owner}$HEADRACE_KEY" --folder {literal(folder)}'
         compute.append(f"{made.call('held')} get {options_there}")
         keep = [f'[ "$HEADRACE_CACHE_POLICY" = pull ] || {made.call("held")} put {options_there}']
+    judged, ended = gate, []
+    if gate and leaving:
+        # The outputs leave even where an objective is missed, and are not held then.
+        judged = ["HEADRACE_STATUS=0", f"{gate[0]} || HEADRACE_STATUS=$?"]
+        ended = ['[ "$HEADRACE_STATUS" = 0 ] || exit "$HEADRACE_STATUS"']
     body = [
         f"if {stamp} check {options}; then",
         "  echo 'headrace: nothing that this job reads has changed: its outputs are back'",
         "else",
         *enter,
         *own,
+        *judged,
         *([ROOT] if _may_be_elsewhere(job) else []),
         *leaving,
+        *ended,
         f"{stamp} save {options}",
         *keep,
         "fi",

@@ -205,13 +205,19 @@ def show(metrics: dict[str, list[Any]], files: list[str]) -> list[tuple[str, str
 
 
 def report(file: str, metrics: dict[str, list[Any]]) -> None:
-    """Metrics as OpenMetrics text: https://github.com/prometheus/OpenMetrics"""
-    found = {re.sub(r"[^A-Za-z0-9_:]", "_", name): values for name, values in metrics.items()}
-    lines = [
-        f"{'_' if name[:1].isdigit() else ''}{name or '_'} {values[-1]}"
-        for name, values in sorted(found.items())
-        if is_number(values[-1])
-    ]
+    """Metrics as OpenMetrics text, each under a name of its own: https://github.com/prometheus/OpenMetrics"""
+    found: dict[str, Any] = {}
+    for given, values in sorted(metrics.items()):
+        if not is_number(values[-1]):
+            continue
+        legal = re.sub(r"[^A-Za-z0-9_:]", "_", given) or "_"
+        legal = f"_{legal}" if legal[0].isdigit() else legal
+        name, number = legal, 1
+        while name in found:
+            number += 1
+            name = f"{legal}_{number}"
+        found[name] = values[-1]
+    lines = [f"{name} {value}" for name, value in sorted(found.items())]
     os.makedirs(os.path.dirname(os.path.abspath(file)), exist_ok=True)
     with open(file, "w", encoding="utf-8") as stream:
         stream.write("".join(line + "\n" for line in (*lines, "# EOF")))
