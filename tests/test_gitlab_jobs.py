@@ -721,3 +721,18 @@ def test_an_overlay_is_laid_on_and_undoes_no_safety_rule() -> None:
 
 def test_jobs_carry_their_place_in_the_manifest() -> None:
     assert emit(job("a")).main["a"].comment == "headrace.yaml: jobs.a"
+
+
+def test_who_gets_what_lies_in_a_store_has_the_stores_identity() -> None:
+    stores = (Store(name="lake", kind="s3", url="s3://lake", identity="ci"),)
+    identities = (Identity(name="ci", provider="aws", settings=(("role", "r"),)),)
+    made = emit(
+        job("a", outputs=(Artifact(path=("big",), store="lake"),)),
+        job("b", needs=("a",)),
+        job("c", needs=("b",)),
+        stores=stores,
+        identities=identities,
+    )
+    assert "id_tokens" in made["a"]
+    assert "id_tokens" in made["b"]
+    assert "id_tokens" not in made["c"]

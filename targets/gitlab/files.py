@@ -227,11 +227,15 @@ class File:
         )
         return None
 
-    def identity(self, job: Job) -> Identity | None:
-        """The job's cloud identity, or that of a store that it uses."""
+    def identity(self, unit: Unit) -> Identity | None:
+        """The job's cloud identity, or that of a store that it uses: for what it leaves, and for what arrives."""
+        job = unit.job
         if isinstance(job.identity, Identity):
             return job.identity
-        names = [output.store for output in job.outputs if isinstance(output, Artifact)]
+        if not self.project.identities:
+            return None
+        makers = {maker.name: maker for maker, _ in ((job, ()), *self.producers(unit))}.values()
+        names = [output.store for maker in makers for output in maker.outputs if isinstance(output, Artifact)]
         names += [given.store for given in job.inputs]
         names.append(job.cache.store if job.cache is not None else None)
         names.append(job.resume.store or self.settings.store if job.resume is not None else None)

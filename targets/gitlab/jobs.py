@@ -114,7 +114,7 @@ def _runnable(unit: Unit, file: File, made: Lines, artifacts: dict[str, Any], re
     job = unit.job
     runner = _runner(job, file)
     built = job.action.build.secrets if isinstance(job.action, BuildImage) else ()
-    allowed = access((*job.secrets, *built), file.identity(job), file.project, file.secret_names)
+    allowed = access((*job.secrets, *built), file.identity(unit), file.project, file.secret_names)
     if commands.signs(job):
         sign(allowed)
     for secret in allowed.needed:
