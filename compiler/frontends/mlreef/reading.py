@@ -8,6 +8,7 @@ from compiler.credentials import check_source
 from compiler.diagnostics import Sink
 from compiler.frontends.mlreef import codes, scripts
 from compiler.frontends.mlreef.bases import read_base
+from compiler.frontends.mlreef.composition import Composition
 from compiler.frontends.mlreef.fields import Context, list_of, path, text
 from compiler.frontends.mlreef.modules import (
     MODULE,
@@ -18,7 +19,7 @@ from compiler.frontends.mlreef.modules import (
     own_name,
     read_modules,
 )
-from compiler.frontends.mlreef.pipelines import Composition, read_pipelines
+from compiler.frontends.mlreef.pipelines import read_pipelines
 from compiler.frontends.mlreef.publishing import Publication, publish, read_publication
 from compiler.frontends.mlreef.triggers import read_triggers
 from compiler.frontends.tables import name, only_document, section
