@@ -128,6 +128,7 @@ def test_mlreefs_own_form_of_parameters_is_read(files: Files) -> None:
         ("{module: train, grid: {epochs: [1, 1]}}", "duplicate-name"),
         ("{module: train, grid: {epochs: []}}", "empty-value"),
         ("{module: train, with: {}, parameters: []}", "keys-exclude"),
+        ("{module: train, parameters: [{name: note, value: a}, {name: note, value: b}]}", "duplicate-name"),
         ("{module: train, with: {output-path: ../out}}", "bad-path"),
         ("{module: train, metrics: a/b.json}", "bad-path"),
         ("{module: tarin}", "mlreef-unknown-module"),
@@ -202,6 +203,14 @@ def test_a_script_that_is_not_python_is_said_with_the_python_that_reads_it(files
     assert found.code.name == "python-syntax"
     assert found.notes == (f"it is read as Python {sys.version_info[0]}.{sys.version_info[1]}",)
     assert repr(found.span) == "train.py:2:1"
+
+
+def test_a_module_without_data_says_what_would_give_it_some(files: Files) -> None:
+    files.write("train.py", SCRIPT.replace('"--input-path", default="."', '"--input-path", required=True'))
+    files.lowered(pipeline("train"))
+    (found,) = (one for one in files.sink.diagnostics if one.severity == "error")
+    assert found.message == '"train" is given no data for its "--input-path"'
+    assert found.help == "say `input` in the pipeline: a path, or the name of a data pipeline"
 
 
 def test_modules_are_named_by_script_or_folder(tmp_path: Path) -> None:

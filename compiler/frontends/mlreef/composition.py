@@ -275,10 +275,16 @@ class Composition:
     def _data_argument(
         self, known: ScriptArgument | None, data: Text | None, given: list[Argument], step: Step
     ) -> Text | None:
-        if data is None or known is None:
+        if known is None or (data is None and not known.required):
             return None
-        seen = _relative(data, self.context.folder)
-        given.append(Argument(name=known.spelling.lstrip("-"), values=(seen,), origin=step.origin))
+        name = known.spelling.lstrip("-")
+        if data is None:
+            message = f'"{step.module}" is given no data for its "{known.spelling}"'
+            advice = "say `input` in the pipeline: a path, or the name of a data pipeline"
+            self.context.sink.report(core.MISSING_ARGUMENT, message, step.origin, help=advice)
+            given.append(Argument(name=name, values=(("input",),), origin=step.origin))  # it is not said again
+            return None
+        given.append(Argument(name=name, values=(_relative(data, self.context.folder),), origin=step.origin))
         return data
 
     def _check_required(

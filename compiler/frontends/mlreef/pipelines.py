@@ -94,7 +94,11 @@ def _arguments(slot: Slot, context: Context) -> tuple[Argument, ...] | None:
         if node is None:
             return None
         found = [_argument(str(entry.key), entry, context, entry.key_span) for entry in slots(node)]
-    return tuple(argument for argument in found if argument is not None)
+    given: dict[str, Argument] = {}
+    for argument in found:
+        if argument is not None and given.setdefault(argument.name, argument) is not argument:
+            context.sink.report(core.DUPLICATE_NAME, f'"{argument.name}" is given twice', argument.origin)
+    return tuple(given.values())
 
 
 def _pair(slot: Slot, context: Context) -> Argument | None:
