@@ -141,7 +141,7 @@ def _apply(config: dict[str, Any], override: Override) -> None:
         raise ComposeError(f'"{override.text}" names no key', override.text)
     if override.sign == "":
         _check_known(config, override, parts)
-    else:
+    elif override.sign != "++":
         try:
             held = find(config, override.key)
         except ComposeError as error:
