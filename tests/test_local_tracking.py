@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,6 +71,7 @@ class Handler(BaseHTTPRequestHandler):
             assert len(body.get("params", [])) <= 100
             for kind, items in body.items():
                 for one in items:
+                    assert re.fullmatch(r"[\w\-. /]{1,250}", one["key"], re.ASCII), one["key"]  # as MLflow 3.17 answers
                     assert isinstance(one["value"], (int, float)) == (kind == "metrics")
                     run[kind][one["key"]] = one["value"]
             return self.answer({})
@@ -111,6 +113,16 @@ def test_a_run_and_its_jobs_are_logged(tmp_path: Path, server: Server) -> None:
     assert child["tags"]["headrace.artifact.m.json"].startswith("sha256:")
     assert parent["end"]["status"] == "FINISHED"
     assert parent["end"]["end_time"] >= parent["body"]["start_time"] > 1_600_000_000_000
+
+
+def test_names_are_what_mlflow_takes(tmp_path: Path, server: Server) -> None:
+    jobs = {"a": {"run": "echo x > 'naïve 日本 (1).txt'", "outputs": ["naïve 日本 (1).txt"]}}
+    place = Place(tmp_path, json.dumps({"version": 1, "name": "demo", "jobs": jobs}))
+    done = place.call("run", "--tag-run", "müll=ü", MLFLOW_TRACKING_URI=f"http://127.0.0.1:{server.server_port}")
+    assert done.returncode == 0, done.stdout
+    assert "local-not-tracked" not in done.stdout
+    assert server.runs["r0"]["tags"]["headrace.m_ll"] == "ü"
+    assert server.runs["r1"]["tags"]["headrace.artifact.na_ve __ _1_.txt"].startswith("sha256:")
 
 
 def test_a_tracker_that_fails_fails_no_run(tmp_path: Path, server: Server) -> None:

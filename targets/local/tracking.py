@@ -139,18 +139,20 @@ def _project(record: Mapping[str, Any]) -> str:
 def _batches(record: Mapping[str, Any], tags: Mapping[str, str], timestamp: int) -> Iterator[dict[str, Any]]:
     """What is logged of a run, in pieces that a server takes. Only numbers are metrics there."""
     metrics = [
-        {"key": _metric_key(one["key"]), "value": one["value"], "timestamp": timestamp, "step": 0}
+        {"key": _key(one["key"]), "value": one["value"], "timestamp": timestamp, "step": 0}
         for one in record["metrics"]
         if isinstance(one["value"], (int, float)) and not isinstance(one["value"], bool)
     ]
-    parameters = [{"key": one["key"], "value": str(one["value"])[:LONGEST_PARAMETER]} for one in record["parameters"]]
-    listed = [{"key": key, "value": value[:LONGEST_TAG]} for key, value in tags.items()]
+    parameters = [
+        {"key": _key(one["key"]), "value": str(one["value"])[:LONGEST_PARAMETER]} for one in record["parameters"]
+    ]
+    listed = [{"key": _key(key), "value": value[:LONGEST_TAG]} for key, value in tags.items()]
     for name, items, size in (("metrics", metrics, BATCH_METRICS), ("params", parameters, BATCH_PARAMETERS),
                               ("tags", listed, BATCH_TAGS)):  # fmt: skip
         for at in range(0, len(items), size):
             yield {name: items[at : at + size]}
 
 
-def _metric_key(name: str) -> str:
+def _key(name: str) -> str:
     """MLflow takes letters, digits, `_`, `-`, `.`, blanks and `/` in names."""
     return "".join(c if (c.isalnum() and c.isascii()) or c in "_-. /" else "_" for c in name)[:250]
