@@ -45,6 +45,7 @@ from compiler.ir import (
 from targets import github
 from targets.github import codes
 from targets.github.actions import PINS
+from targets.github.limits import LIMITS
 from tests import github_pipelines as cases
 from tests.github_pipelines import (
     PARAMETERS,
@@ -654,3 +655,21 @@ def test_every_code_is_used() -> None:
     text = "".join(path.read_text() for path in Path(github.__file__).parent.glob("*.py") if path.name != "codes.py")
     unused = [name for name, one in vars(codes).items() if type(one).__name__ == "Code" and f"codes.{name}" not in text]
     assert unused == []
+
+
+@pytest.mark.parametrize("optional", [0, 1, 300])
+def test_an_if_over_many_needs_stays_short(optional: int) -> None:
+    first = [job(f"a-job-with-a-long-name-{at}", "true") for at in range(300)]
+    needs = tuple(need(one.name, optional=at < optional) for at, one in enumerate(first))
+    jobs = jobs_of(project(*first, job("last", "true", needs=needs, run_on="success")))
+    test = jobs["last"].get("if", "")
+    assert len(test) < LIMITS["characters of an expression"]
+    assert ("!contains(needs.*.result, 'failure')" in test) is bool(optional)
+    assert test.count("!= 'skipped'") == (299 if optional == 1 else 0)
+
+
+def test_an_if_that_is_too_long_is_refused() -> None:
+    first = [job(f"a-job-with-a-long-name-{at}", "true") for at in range(700)]
+    needs = tuple(need(one.name, optional=at == 0) for at, one in enumerate(first))
+    _, sink = emitted(project(*first, job("last", "true", needs=needs)))
+    assert [one.code.number for one in sink.diagnostics if one.severity == "error"] == ["HR4009"]

@@ -186,7 +186,12 @@ def run_condition(workflow: Workflow, order: Order, job: Job, guarded: bool) -> 
     terms.extend(_condition_terms(workflow, job, whole))
     if guarded and workflow.change_requests and expressions.NOT_ON_CHANGE_REQUEST not in terms:
         terms.append(expressions.NOT_FROM_FORK)
-    return expressions.conjunction(terms)
+    whole_text = expressions.conjunction(terms)
+    if len(whole_text) > LIMITS["characters of an expression"]:
+        message = f'the `if` of "{job.name}" has {len(whole_text):,} characters, an expression on GitHub at most '
+        message += f"{LIMITS['characters of an expression']:,}"
+        workflow.sink.report(core.LIMIT, message, job.origin, help="let a job between need some of what it needs")
+    return whole_text
 
 
 def _results(workflow: Workflow, job: Job) -> list[str]:
@@ -201,8 +206,11 @@ def _results(workflow: Workflow, job: Job) -> list[str]:
         if together and len(needs) > 1:
             return ["contains(needs.*.result, 'failure')"]
         return [" || ".join(f"{workflow.result(job, need.job)} == 'failure'" for need in needs)]
-    if together and len(needs) > 3 and not any(need.optional for need in needs):
-        return [f"!contains(needs.*.result, '{result}')" for result in ("failure", "skipped", "cancelled")]
+    if together and len(needs) > 3:
+        if not any(need.optional for need in needs):
+            return [f"!contains(needs.*.result, '{result}')" for result in ("failure", "skipped", "cancelled")]
+        none = [f"!contains(needs.*.result, '{result}')" for result in ("failure", "cancelled")]
+        return none + [f"{workflow.result(job, need.job)} != 'skipped'" for need in needs if not need.optional]
     found = []
     for need in needs:
         result = workflow.result(job, need.job)

@@ -8,6 +8,8 @@ from __future__ import annotations
 LIMITS = {
     "workflow file bytes": 500_000,
     "legs of a matrix": 256,
+    # https://github.com/actions/runner/blob/v2.328.0/src/Sdk/DTExpressions2/Expressions2/ExpressionConstants.cs
+    "characters of an expression": 21_000,
     "characters of an id": 99,  # "less than 100", GitHub's own parser says
     "inputs of a run by hand": 25,
     "reusable workflows of a run": 50,  # all levels together
