@@ -196,6 +196,17 @@ def test_a_store_that_jobs_cannot_fetch_from_is_told(data: str, store: str, code
     assert read(write(tmp_path, pipeline__yml=_reading(data), blobs__yml=store), "pipeline.yml").codes == codes
 
 
+def test_a_store_that_is_in_use_is_meant_and_no_archived_one(tmp_path: Path) -> None:
+    text = _reading("{d: {DataStore: blobs, RelativePath: a}}")
+    write(tmp_path, pipeline__yml=text, a__yml=STORE, b__yml=STORE + "status: archived\n")
+    assert not read(tmp_path, "pipeline.yml").codes
+
+
+def test_a_url_that_is_none_is_told(tmp_path: Path) -> None:
+    write(tmp_path, pipeline__yml=_reading("{d: 'https://[1::2/a.csv'}"))
+    assert read(tmp_path, "pipeline.yml").codes[0] == "HR2014"
+
+
 @pytest.mark.parametrize(
     ("first", "second", "wanted", "codes"),
     [

@@ -111,12 +111,14 @@ class Vertices:
         """Where what is fetched from a URL lies: `data/NAME` beside the pipeline."""
         from urllib.parse import unquote, urlsplit
 
-        name = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
         try:
+            name = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
             return from_root(f"data/{name}", self.folder) if name else ""
         except PathError as error:
             self.sink.report(core.BAD_PATH, str(error), at.at, help=error.help)
-            return ""
+        except ValueError as error:  # such as an IPv6 address that does not end
+            self.sink.report(core.BAD_PATH, f"{reader.shown(url)} is no URL: {str(error).lower()}", at.at)
+        return ""
 
     def _store_of(self, body: View) -> View | None:
         """The document of the store that a vertex names."""
@@ -124,7 +126,7 @@ class Vertices:
         found = self.described("datastore").get(said.value.strip(), []) if said is not None else []
         if not found or said is None:
             return None
-        store = found[-1].view
+        store = next((one.view for one in found if status(one.view) != "archived"), found[0].view)
         if status(store) == "archived":
             message = f'the store "{said.value}" is archived: it can\'t be used to run new jobs'
             self.sink.report(codes.ARCHIVED, message, said.at)
