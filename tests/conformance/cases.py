@@ -163,7 +163,7 @@ def emitted(case: Case, name: str) -> Output:
 
 # What a target can't do of a native case, it says; each of these is an error with a reason, which the goldens show.
 REFUSED = {
-    "gitlab": {"cluster-secrets", "nodes", "permissions", "signing", "platform", "pool", "volumes"},
+    "gitlab": {"cluster-secrets", "nodes", "permissions", "platform", "pool", "volumes"},
     "github": {
         "azure", "cluster-secrets", "nodes", "parameter-braces", "pool", "retry-runner",
         "service-accounts", "volumes",
