@@ -52,6 +52,7 @@ UNSEEN = (
     Unseen("*", r"Deploy\.platform", SOME, "documents of every platform are applied alike"),
     Unseen("*", r"Store\.(kind|name|url)|Identity\.\w+|Artifact\.size", SOME, "said by the URL, by uses, or to people"),
     # What a target does otherwise, as its notes say.
+    Unseen("gitlab", r"Support\.refs", SOME, "a parameter is a variable of the pipeline, which every job has anyway"),
     Unseen("argo", r"(Artifact|ChangedFiles)\.keep", NOWHERE, "the note asks for a lifecycle rule of the bucket"),
     Unseen("argo", r"Artifact\.dataset", NOWHERE, "a store holds datasets by their paths"),
     Unseen("argo", r"Approval\.to", NOWHERE, "the note says that rights on workflows decide"),
