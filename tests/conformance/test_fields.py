@@ -68,7 +68,6 @@ UNSEEN = (
     Unseen("github", r"Artifact\.name", NOWHERE, "a job's outputs travel as one file"),
     Unseen("github", r"SecretUse\.file", SOME, "the Dockerfile names where a build mounts it"),
     Unseen("gitlab", r"Compare\.values", SOME, "an event that starts no such pipeline"),
-    Unseen("gitlab", r"Support\.refs", SOME, "a parameter is a variable of the whole pipeline"),
     Unseen("gitlab", r"Artifact\.name", NOWHERE, "a job's outputs travel as one archive"),
     Unseen("gitlab", r"Approval\.to", SOME, "the deployment names the same environment"),
     Unseen("gitlab", r"Deploy\.service", NOWHERE, "for people"),
