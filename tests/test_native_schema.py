@@ -28,6 +28,7 @@ from compiler.frontends.native import (
     triggers,
 )
 from compiler.frontends.native import settings as targets
+from targets import TARGETS
 from tests.native import GOOD, bad_cases, marked, read
 from tests.native import data as plain
 
@@ -53,6 +54,10 @@ def _is_integer(_: object, value: object) -> bool:
 _checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
 _extend: Any = validators.extend
 VALIDATOR = _extend(Draft202012Validator, type_checker=_checker)(SCHEMA)
+
+
+def test_the_schema_names_the_targets_that_there_are() -> None:
+    assert SCHEMA["properties"]["targets"]["propertyNames"]["enum"] == list(TARGETS)
 
 
 def test_the_schema_is_one() -> None:

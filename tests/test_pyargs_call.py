@@ -111,7 +111,9 @@ FLOAT = Hole("float", dash=False)
         ("'--x', action='count'", 3, ""),
         ("'--x', action='count'", True, ""),
         ("'--x', action='count'", -1, "wrong-type"),
-        ("'--x', action='count'", "3", "wrong-type"),
+        ("'--x', action='count'", "3", ""),
+        ("'--x', action='count'", "-3", "wrong-type"),
+        ("'--x', action='count'", "many", "wrong-type"),
     ],
 )
 def test_values(argument: str, value: Value, kind: str) -> None:
