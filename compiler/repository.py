@@ -183,7 +183,7 @@ class Repository:
 
 def decode(name: str, data: bytes, sink: Sink) -> Source | None:
     """Bytes as text. Only UTF-8 is taken, with or without a byte order mark; of Python, what the file itself declares."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
+    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")) or _is_wide(data[:4]):
         sink.report(codes.ENCODING, f"{name} is UTF-16 or UTF-32", Source(name, ""), help="save it as UTF-8")
         return None
     if name.endswith(".py") and not data.isascii():
@@ -200,6 +200,15 @@ def decode(name: str, data: bytes, sink: Sink) -> Source | None:
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
         sink.report(codes.ENCODING, message, Span(shown, place, place + 1), help="save the file as UTF-8")
         return None
+
+
+def _is_wide(first: bytes) -> bool:
+    """Whether a text begins as UTF-16 or UTF-32 does without a mark: of its first character one byte alone is not 0.
+
+    https://yaml.org/spec/1.2.2/#52-character-encodings
+    """
+    zeros = bytes(byte == 0 for byte in first)
+    return zeros in (b"\0\1\0\1", b"\1\0\1\0", b"\0\1\1\1", b"\1\1\1\0")
 
 
 def _declared(data: bytes) -> str | None:

@@ -20,7 +20,6 @@ from compiler.libyaml import (
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
-    MarkedYAMLError,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 MAX_COPIES = 200_000  # nodes that aliases may add to a document when they are followed
+NODE_TEXT = 256  # characters of text that weigh as much as a node
 
 
 class Quoted(str):
@@ -303,7 +303,9 @@ def parse(source: Source, sink: Sink) -> list[Document]:
     try:
         return _Builder(source, sink).build()
     except YAMLError as error:
-        _report_syntax(error, source, sink)
+        from compiler.yamlsyntax import report_syntax
+
+        report_syntax(error, source, sink)
         return []
     except _RefusedError:
         return []
@@ -387,7 +389,8 @@ class _Builder:
                     value = self._tagged(tag, node, document, node.first - 1)
                 if anchor is not None:
                     copied = self.copies - self.anchors[anchor][1]
-                    self.anchors[anchor] = (value, node.after - node.first + copied)
+                    weight = node.after - node.first + copied + _text_weight(document, node)
+                    self.anchors[anchor] = (value, weight)
                 node, key, anchor, tag = stack.pop()
                 entries = node.entries if type(node) is Mapping else None
             elif kind is DocumentEndEvent:
@@ -429,7 +432,7 @@ class _Builder:
         elif tag is not None and not (tag in _PLAIN_TAGS and type(value) is str):
             made = self._tagged(tag, value, document, ordinal)
         if anchor is not None:
-            self.anchors[anchor] = (made, 1)
+            self.anchors[anchor] = (made, 1 + len(value) // NODE_TEXT)
         return made
 
     def _tagged(self, tag: str, value: str | Container, document: Document, ordinal: int) -> Tagged:
@@ -521,38 +524,6 @@ def _close(document: Document, node: Container, ordinal: int) -> None:
     offsets[2 * node.first - 1] = offsets[2 * ordinal - 1]
 
 
-def _report_syntax(error: Exception, source: Source, sink: Sink) -> None:
-    """Say what libyaml says, at its place, in fewer words."""
-    if not isinstance(error, MarkedYAMLError):  # the reader's
-        position = getattr(error, "position", 0)
-        at = Span(source, position, position + 1)
-        sink.report(
-            codes.YAML_SYNTAX,
-            "a character that YAML does not take",
-            at,
-            help="remove it, or write it as an escape in double quotes",
-        )
-        return
-    mark = error.problem_mark or error.context_mark
-    start = mark.index if mark is not None else 0
-    at = Span(source, start, start + 1)
-    line = source.line(at.begin.line)
-    problem = (error.problem or "not YAML").strip()
-    labels: tuple[Label, ...] = ()
-    if error.context and error.context_mark is not None and error.context_mark.index != start:
-        context = Span(source, error.context_mark.index, error.context_mark.index + 1)
-        labels = (Label(context, error.context),)
-    indentation = line[: len(line) - len(line.lstrip())]
-    if "\t" in indentation or ("\\t" in problem and "token" in problem):
-        column = line.index("\t") + 1 if "\t" in line else 1
-        tabs = Span(source, source.offset(at.begin.line, column), source.offset(at.begin.line, column) + 1)
-        sink.report(
-            codes.TAB_INDENTATION, "a tab where YAML takes blanks only", tabs, labels=labels, help="indent with blanks"
-        )
-        return
-    advice: str | None = None
-    if "{{" in line and "flow" in f"{problem} {error.context}":
-        advice = "put text that holds {{ }} in quotes"
-    elif "mapping values are not allowed" in problem:
-        advice = 'a text that holds ": " needs quotes; keys of one mapping stand in one column'
-    sink.report(codes.YAML_SYNTAX, problem, at, labels=labels, help=advice)
+def _text_weight(document: Document, node: Container) -> int:
+    """What the text of a container weighs when an alias repeats it: few nodes can hold much."""
+    return (document.offsets[2 * node.after - 1] - document.offsets[2 * (node.first - 1)]) // NODE_TEXT

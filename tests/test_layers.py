@@ -18,8 +18,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compiler/diagnostics.py": {"compiler.source"},
     "compiler/codes.py": {"compiler.diagnostics"},
     "compiler/libyaml.py": set(),
+    "compiler/yamlsyntax.py": {
+        "compiler.libyaml",
+        "compiler.codes",
+        "compiler.diagnostics",
+        "compiler.source",
+        "compiler",
+    },
     "compiler/yamltree.py": {
         "compiler.libyaml",
+        "compiler.yamlsyntax",
         "compiler.codes",
         "compiler.diagnostics",
         "compiler.source",

@@ -127,3 +127,13 @@ def test_relative_paths(tmp_path: Path) -> None:
     assert here.relative(str(tmp_path)) == ""
     with pytest.raises(OutsideError):
         here.relative(str(tmp_path.parent / "other"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_wide_encodings_are_named_with_and_without_a_mark(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes("version: 1\n".encode(encoding))
+    sink = Sink()
+    assert Repository(str(tmp_path)).source("a.yaml", sink) is None
+    (fault,) = sink.diagnostics
+    assert fault.code.name == "encoding"
+    assert "UTF-16 or UTF-32" in fault.message

@@ -134,10 +134,42 @@ def test_several_documents() -> None:
         ("a: \x07\n", [("yaml-syntax", "1:4")]),
         ("[" * 101, [("too-deep", "1:101")]),
         ("a: 1\n...\nb: 2\n", [("yaml-syntax", "3:1")]),
+        ("- a\n-\t- b\n", [("tab-indentation", "2:2")]),
     ],
 )
 def test_faults_stand_at_their_place(text: str, expected: list[tuple[str, str]]) -> None:
     assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "advice"),
+    [
+        ("a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> x\n", "2:1", "decide which of the two versions holds"),
+        ("paths: [*.py]\n", "1:10", 'a text that begins with "*" needs quotes'),
+        ("a: &\n", "1:5", 'a text that begins with "&" needs quotes'),
+        ("a: @scope/x\n", "1:4", 'a text that begins with "@" needs quotes'),
+        ('a: "C:\\data"\n', "1:7", "use single quotes"),
+        ('a: "\\ud83d\\ude00"\n', "1:7", "write the character itself"),
+        ("a: 'it's'\n", "1:8", "ends with its quote"),
+        ("a: {b: c}}\n", "1:10", 'no "{" is open here'),
+        ("a: [b]]\n", "1:7", 'no "[" is open here'),
+        ("a:\n  - x\n y: 1\n", "3:2", "in one column"),
+        ("a: - b\n", "1:4", "a list begins on the line below"),
+        ("a:\n  k:v\n  b: 1\n", "3:4", "a blank behind its colon"),
+        ("a: 1\nEOF\n", "3:1", 'a key has ": " behind it'),
+        ("%YAML 1.3\n---\na: 1\n", "1:1", "leave the %YAML line out"),
+        ("a: 1\n\ufeffb: 2\n", "2:2", "a byte order mark stands in the middle"),
+        ("a: [{{ x }}-y]\n", "1:12", "put text that holds {{ }} in quotes"),
+    ],
+)
+def test_what_a_slip_is_most_likely_is_said(text: str, place: str, advice: str) -> None:
+    _, sink = read(text)
+    fault = sink.diagnostics[-1]
+    assert fault.code.name == "yaml-syntax"
+    assert fault.span is not None
+    assert str(fault.span.begin) == place
+    assert fault.help is not None
+    assert advice in fault.help
 
 
 def test_an_unquoted_hole_comes_with_its_fix() -> None:
@@ -165,6 +197,15 @@ def test_alias_bombs_are_refused_in_milliseconds() -> None:
     started = time.process_time()
     assert [name for name, _ in found("\n".join(lines))] == ["alias-bomb"]
     assert time.process_time() - started < 0.1
+
+
+def test_a_long_text_weighs_more_than_a_node_in_a_bomb() -> None:
+    text = "x" * 100_000
+    assert [name for name, _ in found(f"- &a {text}\n- [{', '.join(['*a'] * 10_000)}]\n")] == ["alias-bomb"]
+    assert [name for name, _ in found(f"- &a [{text}]\n- [{', '.join(['*a'] * 10_000)}]\n")] == ["alias-bomb"]
+    lines = [f"- &a0 [{text}]", *(f"- &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 5))]
+    assert [name for name, _ in found("\n".join(lines))] == ["alias-bomb"]
+    assert found(f"- &a {'x' * 100}\n- [{', '.join(['*a'] * 10_000)}]\n") == []
 
 
 def test_depth_of_ten_thousand_is_refused() -> None:
