@@ -132,7 +132,17 @@ class Origin(Protocol):
         """The place in the manifest's own words: `jobs.train`."""
 
     def span(self, field: str | None = None) -> Span:
-        """The span of the node (for an entry of a mapping its key), or of one of its fields when it has it."""
+        """The span of the node (for an entry of a mapping its key), or of one of its fields when it has it.
+
+        `jobs[lint]` is the item `lint` of the field `jobs`, where that is a list with such an item or a mapping with
+        such a key; `include[0]` is a list's first item, whatever it is.
+        """
+
+
+def item_of(field: str) -> tuple[str, str | None]:
+    """The field's name and the item that is meant: `("jobs", "lint")` for `jobs[lint]`."""
+    name, bracket, item = field.partition("[")
+    return (name, item[:-1]) if bracket else (field, None)
 
 
 class At:
@@ -146,4 +156,4 @@ class At:
         self._fields = fields or {}
 
     def span(self, field: str | None = None) -> Span:
-        return self._span if field is None else self._fields.get(field, self._span)
+        return self._span if field is None else self._fields.get(item_of(field)[0], self._span)

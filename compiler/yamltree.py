@@ -26,7 +26,7 @@ from compiler.libyaml import (
     StreamEndEvent,
     YAMLError,
 )
-from compiler.source import Source, Span
+from compiler.source import Source, Span, item_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,10 +190,28 @@ class Mapping(_Base):
     def value_span(self, key: str) -> Span:
         return self.document.span_of(self._ordinal(key) + 1)
 
+    def field_span(self, field: str) -> Span | None:
+        """A field's value, or an item of it (a mapping's key); None where there is no such field."""
+        if field in self.entries:
+            return self.value_span(field)
+        name, item = item_of(field)
+        if item is None or name not in self.entries:
+            return None
+        value = self.entries[name]
+        if isinstance(value, Mapping) and item in value.entries:
+            return value.key_span(item)
+        if isinstance(value, Sequence):
+            if item in value.items:
+                return value.item_span(value.items.index(item))
+            if item.isdecimal() and int(item) < len(value.items):
+                return value.item_span(int(item))
+        return self.value_span(name)
+
     def span(self, field: str | None = None) -> Span:
         """The key that it stands under (its first key for the root or an item of a list); a field's value."""
-        if field is not None and field in self.entries:
-            return self.value_span(field)
+        found = self.field_span(field) if field is not None else None
+        if found is not None:
+            return found
         if isinstance(self.parent, Mapping) and isinstance(self.key, str):
             return self.parent.key_span(self.key)
         if self.flow or not self.entries:
@@ -255,8 +273,9 @@ class Slot:
 
     def span(self, field: str | None = None) -> Span:
         """The value's own span; for a mapping with that field, the field's value."""
-        if field is not None and isinstance(self.value, Mapping) and field in self.value.entries:
-            return self.value.value_span(field)
+        found = self.value.field_span(field) if field is not None and isinstance(self.value, Mapping) else None
+        if found is not None:
+            return found
         span = self.span_here
         if not isinstance(self.value, str) and isinstance(self.container, Mapping) and not self.value.flow:
             return self.container.key_span(str(self.key))  # a block's own span would be many lines

@@ -1139,3 +1139,50 @@ def test_nothing_is_given_twice(lowered: Bench, job: str) -> None:
 )
 def test_no_trigger_is_lost(lowered: Bench, on: str, codes: list[str]) -> None:
     assert lowered(f"pipelines: {{p: {{on: {on}, jobs: {{a: {{run: x}}}}}}}}").codes() == codes
+
+
+_TWO = "parameters: {p: {type: int, default: 1}}\njobs: {a: {run: 'x {{ parameters.p }}'}}\n"
+_IMAGE = "environments: {e: {image: i}}\n"
+_LEGS = "jobs: {a: {run: 'x {{ matrix.i }}', matrix: {i: [1, 2], "
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "marked"),
+    [
+        ("jobs: {a: {run: x}, b: {run: x, needs: [a, lost]}}", "unknown-job", "lost"),
+        ("jobs: {a: {run: x}}\npipelines: {p: {jobs: [a, lost]}}", "unknown-job", "lost"),
+        ("datasets: {here: {path: here}}\njobs: {a: {run: x, datasets: [here, lost]}}", "unknown-dataset", "lost"),
+        (
+            "datasets: {here: {path: here}, old: {path: old, state: archived}}\njobs: {a: {run: x, datasets: [here, old]}}",
+            "archived-dataset",
+            "old",
+        ),
+        (
+            "datasets: {here: {path: here}, old: {path: old, state: deprecated}}\njobs: {a: {run: x, datasets: [here, old]}}",
+            "deprecated-dataset",
+            "old",
+        ),
+        (
+            "datasets: {here: {path: here}, lost: {path: b}}\njobs: {a: {run: x, datasets: [here, lost]}}",
+            "missing-input",
+            "lost",
+        ),
+        (_LEGS + "exclude: [{i: 2}, {i: 3}]}}}", "bad-legs", "{i: 3}"),
+        (_LEGS + "exclude: [{i: 2}, {j: 1}]}}}", "unknown-axis", "{j: 1}"),
+        (_LEGS + "include: [{i: 3}, {i: 4, j: 1}]}}}", "unknown-axis", "{i: 4, j: 1}"),
+        (_LEGS + "j: [1], include: [{i: 3, j: 1}, {i: 4}]}}}", "empty-matrix", "{i: 4}"),
+        (_TWO + "pipelines: {p: {on: [{schedule: {cron: 1 2 * * *, parameters: {q: 1}}}]}}", "unknown-parameter", "q"),
+        (_TWO + "pipelines: {p: {on: [{schedule: {cron: 1 2 * * *, parameters: {p: x}}}]}}", "wrong-default", "p"),
+        (
+            _IMAGE
+            + "services: {s: {environment: e, command: [x], deploy: {platform: apply, documents: [here, lost]}}}",
+            "missing-file",
+            "lost",
+        ),
+    ],
+)
+def test_the_item_is_marked_and_not_the_list(lowered: Bench, more: str, code: str, marked: str) -> None:
+    (one,) = [one for one in lowered(more, here="", old="").found if one.code.name == code]
+    assert one.span is not None
+    assert one.span.text == marked
+    assert one.span.start == one.span.source.text.rindex(marked)

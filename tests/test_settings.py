@@ -41,8 +41,8 @@ def compiled(folder: Path, text: str, name: str) -> tuple[list[str], list[tuple[
         ("gitlab", "{runners: [{tags: [x]}]}", []),
         ("gitlab", "{deploy_image: [x]}", [("[x]", "HR4007")]),
         ("argo", "{depth: [1]}", [("[1]", "HR4309")]),
-        ("argo", "{include: [x.yml]}", [("[x.yml]", "HR4007")]),
-        ("github", "{include: [x.yml]}", [("[x.yml]", "HR4007")]),
+        ("argo", "{include: [x.yml]}", [("x.yml", "HR4007")]),
+        ("github", "{include: [x.yml]}", [("x.yml", "HR4007")]),
         ("argo", "{runners: [{tags: [x]}]}", [("{tags: [x]}", "HR4007")]),
     ],
 )

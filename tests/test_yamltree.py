@@ -56,6 +56,22 @@ def test_every_place_is_the_one_that_people_see() -> None:
     assert (train.path, needs.path, last.path) == ("jobs.train", "jobs.train.needs", "jobs.é")
 
 
+def test_an_item_of_a_field_has_a_place_of_its_own() -> None:
+    tree = root("jobs: [lint, 'tets', {a: 1}]\nmore: {tets: 1}\nb[0]: c\n0: d\n")
+    whole = "[lint, 'tets', {a: 1}]"
+    assert tree.span("jobs").text == whole
+    assert tree.span("jobs[lint]").text == "lint"
+    assert tree.span("jobs[tets]").text == "'tets'"
+    assert tree.span("jobs[2]").text == "{a: 1}"
+    assert [tree.span(f"jobs[{item}]").text for item in ("3", "a", "")] == [whole, whole, whole]
+    assert tree.span("more[tets]").text == "tets"
+    assert tree.span("b[0]").text == "c"
+    assert tree.span("0").text == "d"
+    assert tree.span("none[0]").text == tree.span().text == "jobs"
+    (slot,) = [slot for slot in yamltree.items(tree.entries["jobs"]) if slot.key == 2]  # type: ignore[arg-type]  # a list
+    assert slot.span("a[0]").text == "1"
+
+
 def test_a_block_ends_with_its_last_child() -> None:
     tree = root("a:\n  b: 1\n\n# a comment\nc: 2\n")
     assert tree.value_span("a").text == "b: 1"

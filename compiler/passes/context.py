@@ -36,10 +36,12 @@ class Context:
     def unknown(
         self, code: Code, what: str, name: str, known: Iterable[str], at: Origin | None, field: str | None = None
     ) -> None:
-        """Report a name that does not exist, with the nearest one that does."""
+        """Report a name that does not exist, with the nearest one that does. Where the field is a list, its item is meant."""
         known = list(known) if self.sink.compares else []
         near = self.sink.nearest(name, known)
         notes = () if near or not known else (f"there is {', '.join(sorted(known)[:12])}",)
+        if field is not None and not field.endswith("]"):
+            field = f"{field}[{name}]"
         self.sink.report(code, f'"{name}" is not {what}', at, field=field, suggestion=near, notes=notes)
 
 

@@ -100,7 +100,7 @@ def _reading(job: Job, datasets: dict[str, Dataset], present: set[str], context:
         elif dataset.produced_by is not None:
             message = f'"{name}" is made by "{dataset.produced_by}" in another pipeline, so it needs a store'
             context.sink.report(
-                codes.NO_STORE, message, job.origin, field="datasets", labels=labels((dataset.origin, "here"))
+                codes.NO_STORE, message, job.origin, field=f"datasets[{name}]", labels=labels((dataset.origin, "here"))
             )
         else:
             inputs.append(Input(path=(dataset.path,), dataset=name, origin=job.origin))
@@ -127,9 +127,10 @@ def _check_checksum(dataset: Dataset, context: Context) -> None:
 
 def _check_state(dataset: Dataset, job: Job, context: Context) -> None:
     here = labels((dataset.origin, "declared here"))
+    field = f"datasets[{dataset.name}]"
     if dataset.state == "archived":
         message = f'"{dataset.name}" is archived: it can\'t be used to run new jobs'
-        context.sink.report(codes.ARCHIVED_DATASET, message, job.origin, field="datasets", labels=here)
+        context.sink.report(codes.ARCHIVED_DATASET, message, job.origin, field=field, labels=here)
     elif dataset.state == "deprecated":
         message = f'"{dataset.name}" is deprecated'
-        context.sink.report(codes.DEPRECATED_DATASET, message, job.origin, field="datasets", labels=here)
+        context.sink.report(codes.DEPRECATED_DATASET, message, job.origin, field=field, labels=here)

@@ -185,14 +185,15 @@ def _with_edges(job: Job, root: _Folder, context: Context) -> Job:
                 context.sink.report(codes.MISSING_INPUT, message, needs[name].origin or job.origin, severity="error")
         if missing is not None and "{{" not in missing:
             message = f'"{missing}" is made by no job and is not in the work tree'
-            context.sink.report(
-                codes.MISSING_INPUT, message, given.origin or job.origin, field=_field(job, given.origin)
-            )
+            context.sink.report(codes.MISSING_INPUT, message, given.origin or job.origin, field=_field(job, given))
     return job if len(needs) == before else job.replace(needs=tuple(needs.values()))
 
 
-def _field(job: Job, origin: object) -> str | None:
-    return "inputs" if origin is None or origin is job.origin else None
+def _field(job: Job, given: Input) -> str | None:
+    """Where in the job an input stands that has no place of its own."""
+    if given.origin is not None and given.origin is not job.origin:
+        return None
+    return f"inputs[{named(given.path)}]" if given.dataset is None else f"datasets[{given.dataset}]"
 
 
 def _check_arrival(

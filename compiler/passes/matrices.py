@@ -40,24 +40,25 @@ def _check_legs(job: Job, context: Context) -> None:
     if not legs(job.matrix):
         context.sink.report(codes.EMPTY_MATRIX, f'the matrix of "{job.name}" has no leg', at)
     whole = set(axes(job.matrix)) if job.matrix.axes else set()
-    for leg in job.matrix.include:
+    for number, leg in enumerate(job.matrix.include):
         missing = sorted(whole - {name for name, _ in leg})
         if missing:
             message = f"an included leg is a whole leg: {', '.join(missing)} is missing"
-            context.sink.report(codes.EMPTY_MATRIX, message, at, field="include")
+            context.sink.report(codes.EMPTY_MATRIX, message, at, field=f"include[{number}]")
     names = {name for name, _ in job.matrix.axes}
     for name in axes(job.matrix) if names else ():
         if name not in names:
             message = f'no other leg has the axis "{name}", and a hole for it would be empty there'
             advice = f'make "{name}" an axis, or give it to no leg'
-            context.sink.report(codes.UNKNOWN_AXIS, message, at, field="include", help=advice)
-    for excluded in job.matrix.exclude:
+            first = next(number for number, leg in enumerate(job.matrix.include) if name in dict(leg))
+            context.sink.report(codes.UNKNOWN_AXIS, message, at, field=f"include[{first}]", help=advice)
+    for number, excluded in enumerate(job.matrix.exclude):
         for name, value in excluded:
             if name not in names:
-                context.unknown(codes.UNKNOWN_AXIS, "an axis of this matrix", name, names, at, "exclude")
+                context.unknown(codes.UNKNOWN_AXIS, "an axis of this matrix", name, names, at, f"exclude[{number}]")
             elif value not in dict(job.matrix.axes)[name]:
                 known = dict(job.matrix.axes)[name]
-                context.unknown(codes.BAD_LEGS, f'a value of axis "{name}"', value, known, at, "exclude")
+                context.unknown(codes.BAD_LEGS, f'a value of axis "{name}"', value, known, at, f"exclude[{number}]")
 
 
 def _check_need(job: Job, need: Need, needed: Job, context: Context) -> None:

@@ -184,9 +184,10 @@ def _check_triggers(pipelines: list[Pipeline], context: Context) -> None:
                 context.unknown(codes.UNKNOWN_PIPELINE, "a pipeline of this manifest", trigger.pipeline, names, at)
             for name, value in trigger.parameters if isinstance(trigger, OnSchedule) else ():
                 if name not in known:
-                    context.unknown(codes.UNKNOWN_PARAMETER, f'a parameter of "{pipeline.name}"', name, known, at)
+                    what = f'a parameter of "{pipeline.name}"'
+                    context.unknown(codes.UNKNOWN_PARAMETER, what, name, known, at, "parameters")
                 elif (wrong := _wrong(known[name], value)) is not None:
-                    context.sink.report(codes.WRONG_DEFAULT, wrong, at, field="parameters")
+                    context.sink.report(codes.WRONG_DEFAULT, wrong, at, field=f"parameters[{name}]")
 
 
 def _wrong(parameter: Parameter, value: str) -> str | None:
@@ -231,10 +232,11 @@ def _check_call(call: Call, called: Pipeline, context: Context) -> None:
         context.sink.report(codes.WRONG_CALL, message, call.origin)
     known = {parameter.name: parameter for parameter in called.parameters}
     given = {variable.name for variable in call.parameters}
-    for name in sorted(given - known.keys()):
-        context.unknown(codes.WRONG_CALL, f'a parameter of "{called.name}"', name, known, call.origin)
     for variable in call.parameters:
-        if variable.name in known and all(isinstance(piece, str) for piece in variable.value):
+        if variable.name not in known:
+            at = variable.origin or call.origin
+            context.unknown(codes.WRONG_CALL, f'a parameter of "{called.name}"', variable.name, known, at)
+        elif all(isinstance(piece, str) for piece in variable.value):
             wrong = _wrong(known[variable.name], "".join(str(piece) for piece in variable.value))
             if wrong is not None:
                 context.sink.report(codes.WRONG_CALL, wrong, variable.origin)

@@ -65,7 +65,7 @@ def _holding(rollout: Rollout, image: str | None, job: Job, context: Context) ->
     for path in rollout.documents:
         if not context.files.is_file(path):
             message = f'the document "{path}" is not a file of the repository'
-            context.sink.report(codes.MISSING_FILE, message, at, field="documents")
+            context.sink.report(codes.MISSING_FILE, message, at, field=f"documents[{path}]")
             continue
         source = context.files.source(path, context.sink)
         held = held or (source is not None and image is not None and placeholder(image) in source.text)

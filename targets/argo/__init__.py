@@ -51,7 +51,7 @@ def emit(project: Project, settings: Settings, sink: Sink) -> tuple[Document, ..
     for path in settings.include:
         message = f'"{path}" can\'t be included: a workflow is an object of its own'
         advice = "apply it beside the compiled ones; they may start it by its name"
-        sink.report(core.WRONG_SETTING, message, settings.origin, field="include", help=advice)
+        sink.report(core.WRONG_SETTING, message, settings.origin, field=f"include[{path}]", help=advice)
     options = Options(settings, sink)
     images = Images(project, options, sink)
     made = [workflows.make(project, pipeline, settings, options, images, sink) for pipeline in project.pipelines]

@@ -78,7 +78,7 @@ def _check_settings(settings: Settings, sink: Sink) -> None:
     for path in settings.include:
         message = f'"{path}" can\'t be included: a workflow on GitHub is a file of its own'
         advice = f"put it beside the compiled ones, under {FOLDER}"
-        sink.report(core.WRONG_SETTING, message, settings.origin, field="include", help=advice)
+        sink.report(core.WRONG_SETTING, message, settings.origin, field=f"include[{path}]", help=advice)
 
 
 def _refuse(key: str, value: object, wanted: str, settings: Settings, sink: Sink) -> None:

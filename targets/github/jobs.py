@@ -309,7 +309,8 @@ def _permissions(workflow: Workflow, job: Job) -> dict[str, Any]:
         if scope not in SCOPES:
             message = f'"{permission.scope}" is no permission of GitHub\'s token'
             advice = f"there are {', '.join(sorted(SCOPES))}"
-            workflow.sink.report(codes.WRONG_KEY, message, job.origin, field="permissions", help=advice)
+            field = f"permissions[{permission.scope}]"
+            workflow.sink.report(codes.WRONG_KEY, message, job.origin, field=field, help=advice)
         elif permission.access == "none":
             rights.pop(scope, None)
         elif rights.get(scope) != "write":

@@ -61,13 +61,13 @@ def _push(workflow: Workflow, trigger: OnPush) -> dict[str, Any] | None:
     tags = [ALL_TAGS] if trigger.tags is NOTHING else list(trigger.tags)
     push: dict[str, Any] = {}
     if branches:
-        push["branches"] = [_filter(workflow, glob, trigger) for glob in branches]
+        push["branches"] = [_filter(workflow, glob, trigger, "branches") for glob in branches]
     if tags:
-        push["tags"] = [_filter(workflow, glob, trigger) for glob in tags]
+        push["tags"] = [_filter(workflow, glob, trigger, "tags") for glob in tags]
     if not push:
         return None
     if trigger.paths:
-        push["paths"] = [_filter(workflow, glob, trigger) for glob in trigger.paths]
+        push["paths"] = [_filter(workflow, glob, trigger, "paths") for glob in trigger.paths]
     return push
 
 
@@ -88,20 +88,21 @@ def default_branch(workflow: Workflow) -> str:
 def _change_request(workflow: Workflow, trigger: OnChangeRequest) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if trigger.branches:
-        found["branches"] = [_filter(workflow, glob, trigger) for glob in trigger.branches]
+        found["branches"] = [_filter(workflow, glob, trigger, "branches") for glob in trigger.branches]
     if trigger.paths:
-        found["paths"] = [_filter(workflow, glob, trigger) for glob in trigger.paths]
+        found["paths"] = [_filter(workflow, glob, trigger, "paths") for glob in trigger.paths]
     return found
 
 
-def _filter(workflow: Workflow, glob: str, trigger: Any) -> str:
+def _filter(workflow: Workflow, glob: str, trigger: OnPush | OnChangeRequest, field: str) -> str:
     """A glob as a filter pattern: `*` and `**` are the same there, `?` is not.
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet
     """
     if "?" in glob:
         message = f'"{glob}" can\'t be a filter on GitHub, where "?" makes what stands before it optional'
-        workflow.sink.report(codes.BAD_GLOB, message, trigger.origin or workflow.pipeline.origin)
+        at = trigger.origin or workflow.pipeline.origin
+        workflow.sink.report(codes.BAD_GLOB, message, at, field=f"{field}[{glob}]")
     return "".join(f"\\{c}" if c in _SPECIAL else c for c in glob)
 
 
