@@ -76,12 +76,12 @@ class Diagnostic:
         fix: Fix | None = None,
     ) -> None:
         self.code = code
-        self.message = message
+        self.message = readable(message)
         self.span = span
         self.severity = severity or code.severity
         self.labels = labels
-        self.help = help
-        self.notes = notes
+        self.help = readable(help) if help else help
+        self.notes = tuple(readable(note) for note in notes) if notes else notes
         self.suggestion = suggestion
         self.fix = fix
 
@@ -108,6 +108,7 @@ def place(at: Place, field: str | None = None) -> Span | None:
     return at.span(field)
 
 
+LONG = 2_000  # characters of a message that nobody needs
 MOST_COMPARED = 100_000  # words that a run compares to suggest others, some 10 us each: nobody reads 10,000 suggestions
 
 
@@ -211,6 +212,14 @@ def _edit_distance(left: str, right: str, limit: int) -> int:
             return limit
         before, row = row, new
     return min(row[-1], limit)
+
+
+def readable(message: str) -> str:
+    """A message without the middle of what it quotes: a value may have millions of characters."""
+    if len(message) <= LONG:
+        return message
+    pieces = message.split('"')
+    return '"'.join(piece if len(piece) <= LONG // 4 else piece[: LONG // 4 - 3] + "..." for piece in pieces)
 
 
 def clipped(name: str) -> str:

@@ -127,14 +127,21 @@ def hole(ref: Ref) -> str:
     return f"{{{{ {ref.kind}.{ref.name}{'.' + ref.member if ref.member else ''} }}}}"
 
 
-def first_hole(text: str) -> Ref | None:
-    """The first hole that stands in text which takes none."""
+def first_hole(text: str) -> str | None:
+    """The first hole that stands in text which takes none, one with a wrong name too. Others' braces are none."""
     for found in _HOLE.finditer(text):
-        try:
-            return _ref(found[1], found.start(), len(found[0]))
-        except HoleError:
-            continue
+        names = [name.strip() for name in found[1].split(".")]
+        if len(names) > 1 and names[0] in KINDS:
+            return f"{{{{ {'.'.join(names)} }}}}"
     return None
+
+
+def places(ref: Ref, text: str) -> Iterator[tuple[int, int]]:
+    """Where a hole stands in a manifest's text: offsets from and to."""
+    wanted = hole(ref)[2:-2].strip()
+    for found in _HOLE.finditer(text):
+        if "".join(found[1].split()) == wanted:
+            yield found.span()
 
 
 def _joined(text: str) -> Iterator[tuple[int, int, str | Ref]]:

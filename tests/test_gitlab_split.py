@@ -49,6 +49,14 @@ def test_every_file_is_within_the_limit_and_every_job_is_there_once(small: None)
     assert made.codes == ["HR4008"]
 
 
+def test_every_job_that_no_file_holds_is_told_at_its_place(small: None) -> None:
+    long = "x" * 40_000
+    made = emit(job("a", long), job("b"), job("c", long))
+    assert made.codes == ["HR4009", "HR4009"]
+    assert all(one.span is not None for one in made.sink.diagnostics)
+    assert ['"a" alone' in said or '"c" alone' in said for said in made.messages] == [True, True]
+
+
 def test_parts_run_in_the_order_of_their_jobs(small: None) -> None:
     made = emit(*chain(60))
     trigger_of = {data["trigger"]["include"][0]["local"]: name for name, data in made.main.items() if "trigger" in data}

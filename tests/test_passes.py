@@ -548,6 +548,25 @@ def test_conditions_name_what_is_there(lowered: Bench, when: str, codes: list[st
     assert found.codes() == codes
 
 
+@pytest.mark.parametrize(
+    ("text", "holes"),
+    [
+        ("jobs: {a: {run: 'x {{ matrix.z }}'}}", ["{{ matrix.z }}"]),
+        ("jobs: {a: {run: [x, '{{matrix . z}}', '{{ matrix.z }}']}}", ["{{matrix . z}}"]),
+        ("jobs: {a: {run: x, env: {A: b, C: '{{ parameters.z }}'}}}", ["{{ parameters.z }}"]),
+        ("defaults: {env: {A: '{{ parameters.z }}'}}\njobs: {a: {run: x}, b: {run: x}}", ["{{ parameters.z }}"]),
+        ("env: {A: '{{ parameters.z }}'}\njobs: {a: {run: x}}", ["{{ parameters.z }}"]),
+        ("jobs: {a: {run: x, environment: {image: 'i:{{ images.z }}'}}}", ["{{ images.z }}"]),
+        ("jobs: {a: {run: x, outputs: [{path: 'o/{{ matrix.z }}'}]}}", ["{{ matrix.z }}"]),
+        ("jobs: {a: {run: x, sidecars: [{name: s, image: 'i:{{ parameters.z }}'}]}}", ["{{ parameters.z }}"]),
+        ("templates: {t: {run: 'x {{ matrix.z }}'}}\njobs: {a: {extends: t}}", ["a"]),
+    ],
+)
+def test_a_hole_that_names_nothing_is_shown_itself(lowered: Bench, text: str, holes: list[str]) -> None:
+    found = lowered(text).found
+    assert [one.span.text for one in found if one.severity == "error" and one.span is not None] == holes
+
+
 def test_a_gpu_job_stays_away_from_change_requests(lowered: Bench) -> None:
     found = lowered(
         "jobs: {a: {run: x, resources: {gpu: 1}}, b: {run: x, resources: {gpu: 1}, when: parameters.p}}\nparameters: {p: {type: bool}}"

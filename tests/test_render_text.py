@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,6 +86,28 @@ def test_a_long_line_is_cut_around_the_caret() -> None:
     assert shown[carets.index("^") : carets.rindex("^") + 1] == "BAD"
     assert shown.startswith("    1 | ...x")
     assert shown.endswith("y...")
+
+
+def test_a_line_of_millions_is_not_looked_at_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from compiler.render import text as renderer
+
+    looked: list[int] = []
+    cells = renderer.cells
+    monkeypatch.setattr(renderer, "cells", lambda line: looked.append(len(line)) or cells(line))
+    source = Source("a.yaml", "x" * 1_000_000 + "BAD" + "y" * 1_000_000)
+    shown, carets = render([Diagnostic(codes.WRONG_VALUE, "m", span(source, "BAD"))]).split("\n")[1:3]
+    assert shown[carets.index("^") : carets.rindex("^") + 1] == "BAD"
+    assert shown.startswith("    1 | ...x")
+    assert shown.endswith("y...")
+    assert max(looked) < 10 * WIDTH
+
+
+def test_a_message_leaves_out_the_middle_of_a_long_value() -> None:
+    value = "x" * 1_000_000
+    found = Diagnostic(codes.WRONG_VALUE, f'"{value}" is not "b"', help=f'write "{value}"', notes=(f'not "{value}"',))
+    assert found.message.endswith('x..." is not "b"')
+    assert all(len(said) < 1_000 for said in (found.message, found.help or "", *found.notes))
+    assert Diagnostic(codes.WRONG_VALUE, f'"{value[:400]}" is not "b"').message == f'"{value[:400]}" is not "b"'
 
 
 def test_a_span_of_several_lines_is_underlined_to_the_end_of_its_first() -> None:

@@ -79,7 +79,8 @@ def test_a_secret_is_never_text() -> None:
 
 
 def test_finds_a_hole_where_none_may_stand() -> None:
-    assert text.first_hole("a {{ nothing }} {{ parameters.lr }}") == LR
+    assert text.first_hole("a {{ nothing }} {{ parameters . lr }}") == "{{ parameters.lr }}"
+    assert text.first_hole("a {{ git.comit }}") == "{{ git.comit }}"
     assert text.first_hole("a {{ nothing }} {{.Id}}") is None
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Protocol, TypeVar
 
+    from compiler.diagnostics import Place
     from compiler.ir import Pipeline, Text
     from compiler.source import Source
 
@@ -34,7 +35,7 @@ class Context:
         self.sink = sink
 
     def unknown(
-        self, code: Code, what: str, name: str, known: Iterable[str], at: Origin | None, field: str | None = None
+        self, code: Code, what: str, name: str, known: Iterable[str], at: Place, field: str | None = None
     ) -> None:
         """Report a name that does not exist, with the nearest one that does. Where the field is a list, its item is meant."""
         known = list(known) if self.sink.compares else []

@@ -25,12 +25,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from compiler.diagnostics import Code, Place
     from compiler.ir import SecretUse
     from compiler.source import Origin
 
 GIT_FIELDS = ("commit", "short", "branch", "tag", "ref", "default_branch", "repository", "event")
 RUN_FIELDS = ("id", "attempt", "url")
 PROJECT_FIELDS = ("name", "version")
+# What of a job's origin may hold text with holes
+HOLED = (
+    "run",
+    "entry",
+    "env",
+    "build",
+    "deploy",
+    "call",
+    "tool",
+    "environment",
+    "outputs",
+    "inputs",
+    "sidecars",
+    "secrets",
+)
 
 
 def check_references(project: Project, context: Context) -> Project:
@@ -189,28 +205,53 @@ def _check_path(output: Artifact, job: Job, names: _Names, context: Context) -> 
             )
 
 
+def _place(ref: Ref, job: Job) -> Place:
+    """The first such hole of a job; the job, where none is written there, as with what a template's `run` brings."""
+    if ref.origin is not None:
+        return ref.origin
+    from compiler.source import Span
+    from compiler.text import places
+
+    variables = [variable.origin for variable in job.env if ref in variable.value]  # defaults' and templates', too
+    for origin in (*variables, job.origin):
+        for span in () if origin is None else dict.fromkeys((origin.span(), *map(origin.span, HOLED))):
+            for start, end in places(ref, span.text):
+                return Span(span.source, span.start + start, span.start + end)
+    return job.origin
+
+
 def _check_hole(ref: Ref, job: Job, names: _Names, context: Context) -> None:
-    at = ref.origin or job.origin
-    if ref.kind == "parameters" and ref.name not in names.parameters:
-        context.unknown(codes.UNKNOWN_PARAMETER, "a parameter of this manifest", ref.name, names.parameters, at)
-    elif ref.kind == "matrix" and ref.name not in axes(job.matrix):
-        context.unknown(codes.UNKNOWN_AXIS, f'an axis of "{job.name}"', ref.name, axes(job.matrix), at)
+    wrong = _unknown(ref, job, names)
+    if wrong is not None:
+        code, what, known = wrong
+        context.unknown(code, what, ref.name, known, _place(ref, job))
     elif ref.kind == "matrix" and job.matrix is not None and not job.matrix.axes:
-        _check_included(ref, job, at, context)
+        _check_included(ref, job, context)
+
+
+def _unknown(ref: Ref, job: Job, names: _Names) -> tuple[Code, str, Iterable[str]] | None:
+    """What a hole names and is not there: the code, what it should be, and what there is."""
+    if ref.kind == "parameters":
+        if ref.name not in names.parameters:
+            return codes.UNKNOWN_PARAMETER, "a parameter of this manifest", names.parameters
+    elif ref.kind == "matrix":
+        if ref.name not in axes(job.matrix):
+            return codes.UNKNOWN_AXIS, f'an axis of "{job.name}"', axes(job.matrix)
     elif ref.kind == "sidecars":
         known = [sidecar.name for sidecar in job.sidecars]
         if ref.name not in known:
-            context.unknown(codes.UNKNOWN_SIDECAR, f'a sidecar of "{job.name}"', ref.name, known, at)
-    elif ref.kind == "images" and ref.name not in names.environments:
-        what = "an environment with a build"
-        context.unknown(codes.UNKNOWN_ENVIRONMENT, what, ref.name, names.environments, at)
+            return codes.UNKNOWN_SIDECAR, f'a sidecar of "{job.name}"', known
+    elif ref.kind == "images":
+        if ref.name not in names.environments:
+            return codes.UNKNOWN_ENVIRONMENT, "an environment with a build", names.environments
     else:
         fields = {"git": GIT_FIELDS, "run": RUN_FIELDS, "project": PROJECT_FIELDS}.get(ref.kind)
         if fields is not None and ref.name not in fields:
-            context.unknown(codes.BAD_HOLE, f'something that "{ref.kind}" has', ref.name, fields, at)
+            return codes.BAD_HOLE, f'something that "{ref.kind}" has', fields
+    return None
 
 
-def _check_included(ref: Ref, job: Job, at: Origin | None, context: Context) -> None:
+def _check_included(ref: Ref, job: Job, context: Context) -> None:
     """Legs that are all included may differ in their axes: a hole for one that a leg lacks would be empty there."""
     assert job.matrix is not None
     lacking = next((leg for leg in job.matrix.include if ref.name not in dict(leg)), None)
@@ -218,7 +259,7 @@ def _check_included(ref: Ref, job: Job, at: Origin | None, context: Context) -> 
         shown = ", ".join(f"{name}: {value}" for name, value in lacking)
         message = f'a leg of "{job.name}" has no "{ref.name}", and a hole for it would be empty there'
         advice = f'give "{ref.name}" to the leg {{{shown}}}'
-        context.sink.report(codes.UNKNOWN_AXIS, message, at, help=advice)
+        context.sink.report(codes.UNKNOWN_AXIS, message, _place(ref, job), help=advice)
 
 
 def _check_datasets(project: Project, names: _Names, context: Context) -> None:

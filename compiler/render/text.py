@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from compiler.source import Source, Span
 
 WIDTH = 110  # columns of a source line before it is cut around its caret
+FAR = 4 * WIDTH  # characters of a line on each side of its caret that may be shown
 LEAD = 30  # columns that stay in front of the caret of a line that is cut
 _BLANK = "      "
 _COLOURS = {ERROR: "1;31", WARNING: "1;33", NOTE: "1;36", "code": "1", "gutter": "34", "help": "32"}
@@ -118,15 +119,19 @@ def _snippets(marks: list[Mark], severity: str, colour: bool) -> list[str]:
 
 def _snippet(source: Source, number: int, marks: list[Mark], severity: str, colour: bool) -> list[str]:
     """A line, and below it one line a mark."""
-    shown = cells(source.line(number))
-    first, last, cut = _window(shown, marks[0].span.begin.column - 1)
-    text = ("..." if first else "") + "".join(shown[first:last]) + ("..." if cut else "")
+    line = source.line(number)
+    caret = marks[0].span.begin.column - 1
+    left = max(0, caret - FAR)  # characters that are never looked at: a line may have millions
+    shown = cells(line[left : caret + FAR])
+    first, last, cut = _window(shown, caret - left)
+    leads = first > 0 or left > 0
+    text = ("..." if leads else "") + "".join(shown[first:last]) + ("..." if cut or len(line) > caret + FAR else "")
     lines = [f"{painted(f'{number:>5} |', 'gutter', colour)} {text}"]
     for mark in marks:
-        start = min(max(mark.span.begin.column - 1, first), last)
+        start = min(max(mark.span.begin.column - 1 - left, first), last)
         finish = mark.span.finish
-        end = finish.column - 1 if finish.line == number else len(shown)
-        before = (3 if first else 0) + width("".join(shown[first:start]))
+        end = finish.column - 1 - left if finish.line == number else len(shown)
+        before = (3 if leads else 0) + width("".join(shown[first:start]))
         length = max(1, width("".join(shown[start : min(end, last)])))
         style = severity if mark.primary else "gutter"
         said = f" {visible(mark.message)}" if mark.message else ""

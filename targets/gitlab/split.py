@@ -14,6 +14,7 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler import graph
 from compiler.condition import disjoin
+from compiler.diagnostics import clipped
 from compiler.images import HELPER
 from compiler.ir import Pipeline, Project, Settings
 from compiler.yamlwriter import Block
@@ -81,12 +82,13 @@ class Split:
         order = graph.order(self.needs)
         order = [name for name in order if name not in self.late] + [name for name in order if name in self.late]
         weight = {name: size(name) + size(jobs[name]) for name in order}
+        if self._any_too_large(weight, int(limit * SHARES[0])):
+            return None
         for share in SHARES:
             try:
                 groups = partition.split(order, self.needs, weight, int(limit * share), self.late)
-            except ValueError as error:
-                self.notes.sink.report(core.LIMIT, f"GitLab takes 2 MB of YAML a file: {error}", self.pipeline.origin)
-                return None
+            except ValueError:  # one job is larger than this share
+                break
             parts = self._filled(groups, jobs, whole)
             if all(size(part.body.data({})) <= limit for part in parts):
                 self._report(parts)
@@ -94,10 +96,18 @@ class Split:
         self.notes.sink.report(
             core.LIMIT,
             f'"{self.pipeline.name}" is larger than GitLab takes in a file, and its parts hand on too much',
-            self.pipeline.origin,
+            self.pipeline.origin or self.project.origin,
             help="make several pipelines of it, or let a store carry the outputs",
         )
         return None
+
+    def _any_too_large(self, weight: dict[str, int], limit: int) -> bool:
+        """Report the jobs that no part can hold."""
+        found = [name for name, heavy in weight.items() if heavy > limit]
+        for name in found:
+            message = f'"{clipped(name)}" alone makes {weight[name]} bytes, a file on GitLab holds {limit}'
+            self.notes.sink.report(core.LIMIT, message, self.units[name].job.origin)
+        return bool(found)
 
     def _filled(self, groups: list[list[str]], jobs: dict[str, Block], whole: File) -> list[Part]:
         """The parts with copies of their jobs, whose needs change, and with what hands outputs on."""

@@ -127,11 +127,11 @@ def plain(slot: Slot, context: Context) -> str | None:
     """Text as it is written, where no hole can stand."""
     value = reader.text(slot, context.sink)
     if value is not None and "{{" in value:
-        from compiler.text import first_hole, hole
+        from compiler.text import first_hole
 
         found = first_hole(value)
         if found is not None:
-            message = f'a hole can\'t stand here: "{hole(found)}"'
+            message = f'a hole can\'t stand here: "{found}"'
             context.sink.report(codes.BAD_HOLE, message, slot.span_here)
             return None
     return value
