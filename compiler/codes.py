@@ -130,6 +130,9 @@ LIMIT = Code("HR4009", "limit", ERROR, "the target's limit can't be held")
 RENAMED = Code("HR4010", "renamed", NOTE, "a name is not legal on the target and was changed")
 ACTION_NEEDED = Code("HR4011", "action-needed", NOTE, "something must be set up outside of the compiled files")
 PARAMETER_LIMIT = Code("HR4012", "parameter-limit", ERROR, "more parameters than the target takes")
+REGISTRY_IDENTITY = Code(
+    "HR4013", "registry-identity", ERROR, "an identity that does not sign in to the registry that it is named for"
+)
 
 # HR50xx: files and the command line
 NO_MANIFEST = Code("HR5001", "no-manifest", ERROR, "there is no manifest here")

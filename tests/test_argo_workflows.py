@@ -108,6 +108,45 @@ def test_users_run_in_what_the_build_pushed() -> None:
     assert made.workflow()["spec"]["imagePullSecrets"] == [{"name": "churn-registry"}]
 
 
+ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("provider", ["aws", "gcp", "azure"])
+def test_a_pods_own_identity_signs_in_before_the_build(provider: Any) -> None:
+    """The cluster says who the pod is; the login is in memory, and there is none on a change request."""
+    by = ir.Identity(name="Pusher", provider=provider, settings=(("role", "arn:r"),))
+    publish = ir.Publish(registry=ECR if provider == "aws" else "x.example", identity="Pusher")
+    built = build().replace(action=ir.BuildImage(build=ir.Build(), environment="serve", publish=publish))
+    user = job("smoke", "build-serve", environment=ir.Environment(name="serve", image=IMAGE))
+    made = make(built, user, whole={"identities": (by,)}, triggers=(ir.OnPush(), ir.OnChangeRequest()))
+    assert made.errors == []
+    template = made.template("build-serve")
+    assert template["serviceAccountName"] == "pusher"
+    assert ("azure.workload.identity/use" in template.get("metadata", {}).get("labels", {})) is (provider == "azure")
+    (login,) = template["initContainers"]
+    (held,) = [one for one in template["volumes"] if one["name"] == "registry"]
+    assert held["emptyDir"]["medium"] == "Memory"
+    assert login["volumeMounts"] == [{"name": "registry", "mountPath": "/home/user/.docker"}]
+    assert {"name": "registry", "mountPath": "/home/user/.docker", "readOnly": True} in template["script"][
+        "volumeMounts"
+    ]
+    assert login["securityContext"]["runAsUser"] == template["script"]["securityContext"]["runAsUser"] == 1000
+    host = publish.registry
+    assert login["command"][2] == (
+        'if [ "$HEADRACE_EVENT" != change_request ]; then python3 -I -c "$HEADRACE_LOGIN" '
+        f"{provider} --registry={host} --to=/home/user/.docker/config.json; fi"
+    )
+    assert "imagePullSecrets" not in made.workflow()["spec"]  # nodes pull by a right of their own
+
+
+def test_an_identity_that_is_no_login_is_an_error() -> None:
+    by = ir.Identity(name="p", provider="kubernetes", settings=(("service_account", "s"),))
+    publish = ir.Publish(registry=ECR, identity="p")
+    built = build().replace(action=ir.BuildImage(build=ir.Build(), environment="serve", publish=publish))
+    (error,) = make(built, whole={"identities": (by,)}).errors
+    assert error.startswith("HR4013")
+
+
 def test_an_image_without_a_registry_is_an_error() -> None:
     assert make(build(("commit",))).errors == ['HR4301 no registry is named for the image "serve"']
 

@@ -435,18 +435,57 @@ def test_stores() -> None:
     assert "HR4206" in found(disk)
 
 
-@pytest.mark.parametrize(("provider", "codes"), [("aws", []), ("gcp", []), ("azure", ["HR4203"])])
-def test_a_registry_by_an_identity(provider: Any, codes: list[str]) -> None:
-    settings = (("role", "r"), ("region", "x")) if provider == "aws" else ()
-    pusher = Identity(name="p", provider=provider, settings=settings)
-    publish = Publish(registry="registry.example.com", identity="p")
-    made = project(job("a", action=BuildImage(build=Build(), publish=publish)), identities=(pusher,))
-    assert [code for code in found(made) if code != "HR4011"] == codes
+ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+
+
+def pushing(cloud: Any, registry: str | None, **settings: str) -> Any:
+    pusher = Identity(name="p", provider=cloud, settings=tuple(settings.items()))
+    publish = Publish(registry=registry, identity="p")
+    return project(job("a", action=BuildImage(build=Build(), publish=publish)), identities=(pusher,))
+
+
+@pytest.mark.parametrize(
+    ("provider", "registry", "codes"),
+    [
+        ("aws", ECR, []),
+        ("aws", "registry.example.com", ["HR4013"]),
+        ("gcp", "eu-docker.pkg.dev", []),
+        ("azure", "example.azurecr.io", []),
+        ("azure", None, ["HR4013"]),
+        ("kubernetes", "registry.example.com", ["HR4013"]),
+    ],
+)
+def test_a_registry_by_an_identity(provider: Any, registry: str | None, codes: list[str]) -> None:
+    made = pushing(provider, registry, role="r", region="x", client="c", tenant="t")
+    assert [code for code in found(made) if code not in ("HR4002", "HR4011")] == codes
     if codes:
         return
+    assert jobs_of(made)["a"]["permissions"]["id-token"] == "write"
     logins = [one for one in jobs_of(made)["a"]["steps"] if "login-action" in one.get("uses", "")]
     assert all("if" in one for one in logins)
     assert not any("REGISTRY_PASSWORD" in str(one) for one in logins)
+
+
+def test_the_files_of_a_login_stay_out_of_the_image() -> None:
+    """Google's action would write its credentials into the checkout, which is what the image is built from."""
+    made = jobs_of(pushing("gcp", "eu-docker.pkg.dev", provider="x"))["a"]
+    assert step(made, "identity")["with"] == {"workload_identity_provider": "x", "create_credentials_file": False}
+    assert step(made, "docker/login-action")["with"]["password"] == "${{ steps.identity.outputs.auth_token }}"
+    made = jobs_of(pushing("gcp", "eu-docker.pkg.dev", provider="x", service_account="s"))["a"]
+    assert step(made, "identity")["with"]["token_format"] == "access_token"
+    assert step(made, "docker/login-action")["with"]["password"] == "${{ steps.identity.outputs.access_token }}"
+
+
+def test_a_login_of_azure_is_hidden_and_ends_with_the_job() -> None:
+    made = jobs_of(pushing("azure", "example.azurecr.io/team", client="c", tenant="it's", audience="me"))["a"]
+    run = step(made, "login")["run"]
+    assert "azure --registry=example.azurecr.io --client=c '--tenant=it'\\''s' --audience=me" in run
+    assert run.index("::add-mask::") < run.index("GITHUB_OUTPUT")
+    assert step(made, "docker/login-action")["with"] == {
+        "registry": "example.azurecr.io",
+        "username": "00000000-0000-0000-0000-000000000000",
+        "password": "${{ steps.login.outputs.password }}",
+    }
 
 
 def test_git_lfs_is_there_before_the_checkout() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -607,6 +608,60 @@ def test_a_build_takes_arguments_secrets_and_platforms() -> None:
     ):
         assert option in script
     assert "HR4011" in made.codes
+
+
+ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("provider", "registry", "settings", "audience", "asked"),
+    [
+        ("aws", ECR, {"role": "arn:r"}, "sts.amazonaws.com", ["aws", f"--registry={ECR}", "--role=arn:r"]),
+        (
+            "gcp",
+            "eu-docker.pkg.dev/p",
+            {"provider": "projects/1", "service_account": "s"},
+            "https://iam.googleapis.com/projects/1",
+            ["gcp", "--registry=eu-docker.pkg.dev", "--provider=projects/1", "--account=s"],
+        ),
+        (
+            "azure",
+            "x.azurecr.io",
+            {"client": "c", "tenant": "it's", "audience": "me"},
+            "me",
+            ["azure", "--registry=x.azurecr.io", "--client=c", "--tenant=it's"],
+        ),
+    ],
+)
+def test_an_identity_signs_in_to_its_registry(
+    provider: Any, registry: str, settings: dict[str, str], audience: str, asked: list[str]
+) -> None:
+    """By a script that BuildKit runs, and on no change request."""
+    pusher = Identity(name="p", provider=provider, settings=tuple(settings.items()))
+    publish = Publish(registry=registry, identity="p")
+    made = emit(build(publish=publish), identities=(pusher,))
+    assert [code for code in made.codes if code != "HR4002"] == ["HR4011"]  # whom the cloud must trust
+    data = made["build-serve"]
+    assert data["id_tokens"] == {"HEADRACE_IDENTITY_TOKEN": {"aud": audience}}
+    assert "HEADRACE_LOGIN" in data["variables"]
+    before, after = script_of(made, "build-serve").split("else\n", 1)
+    assert "secret id=token" not in before
+    words = next(shlex.split(line) for line in after.splitlines() if line.startswith("printf"))
+    run = next(word for word in words if word.startswith("RUN ")).partition(" [")[2]
+    places = ["--token=/run/secrets/token", "--to=/login/config.json"]
+    assert json.loads("[" + run) == ["python3", "-I", "/run/secrets/script", *asked, *places]
+    assert "DOCKER_AUTH_CONFIG" not in before + after
+
+
+def test_an_identity_of_another_cloud_signs_in_nowhere() -> None:
+    role = Identity(name="p", provider="aws", settings=(("role", "r"),))
+    pod = Identity(name="p", provider="kubernetes", settings=(("service_account", "s"),))
+    for by, registry in ((role, "registry.example.com"), (role, None), (pod, ECR)):
+        made = emit(build(publish=Publish(registry=registry, identity="p")), identities=(by,))
+        assert "HR4013" in made.codes
+    action = BuildImage(build=Build(), publish=Publish(registry=ECR, identity="p"))
+    other = Identity(name="q", provider="aws", settings=(("role", "r"),))
+    assert "HR4013" in emit(job("a", environment=None, action=action, identity=other), identities=(role, other)).codes
 
 
 def test_images_that_nobody_gets_stay_in_their_job() -> None:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +13,9 @@ import pytest
 from compiler.frontends.unip import shell
 from tests.test_unip_run import command
 from tests.test_unip_run import module as module  # the fixture: the module in a repository of its own
-from tests.tools import process
+from tests.tools import moto, process
 
 pytestmark = pytest.mark.engine
-START_SECONDS = 60
 APP = "s3://boxes/pu-ivanov-pa-churn"
 GROUPS = "users/ivanov/file_groups"
 
@@ -29,35 +23,15 @@ GROUPS = "users/ivanov/file_groups"
 @pytest.fixture(scope="module")
 def store() -> Iterator[dict[str, str]]:
     """A server of this machine; gives the variables by which a job reaches it."""
-    server, aws = process.program("moto"), process.program("aws")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [server, "--host", "127.0.0.1", "--port", str(port)]
-    running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        end = time.monotonic() + START_SECONDS
-        while not _answers(f"http://127.0.0.1:{port}/moto-api/"):
-            assert time.monotonic() < end, "the server does not start"
-            time.sleep(0.2)
+    aws = process.program("aws")
+    with moto.server() as url:
         yield {
             "PATH": f"{os.path.dirname(aws)}{os.pathsep}{os.environ['PATH']}",
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
             "UNIP_S3_URL": "s3://boxes",
         }
-    finally:
-        running.send_signal(signal.SIGTERM)
-        running.wait(timeout=30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2):
-            return True
-    except (urllib.error.URLError, ConnectionError):
-        return False
 
 
 def run(folder: Path, lines: str, store: dict[str, str], **env: str) -> subprocess.CompletedProcess[str]:

@@ -140,7 +140,7 @@ def _say_needed(made: list[workflows.Made], images: Images, sink: Sink, settings
     notes: dict[str, None] = {}
     for one in made:
         notes.update(one.scope.notes)
-        if any(images.is_pushed(job) for job in images.builds.values()):
+        if any(images.is_pushed(job) and not images.by_identity(name) for name, job in images.builds.items()):
             notes[f'the secret "{images.secret}" of type kubernetes.io/dockerconfigjson has the registry\'s login'] = (
                 None
             )
@@ -158,7 +158,11 @@ def _annotation(identity: Any) -> dict[str, None]:
     if identity.provider not in pods.ANNOTATED:
         return {}
     annotation, field = pods.ANNOTATED[identity.provider]
-    value = dict(identity.settings).get(field, "…")
+    value = dict(identity.settings).get(field)
+    if (
+        value is None
+    ):  # only Google's may be without: https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity
+        return {f'the service account "{pods.account(identity)}" has its rights in the cloud itself': None}
     return {f'the service account "{pods.account(identity)}" is annotated {annotation}: {value}': None}
 
 

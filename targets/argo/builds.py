@@ -10,16 +10,17 @@ from posixpath import basename, dirname, join
 
 from compiler import images as known_images
 from compiler.ir import BuildImage, OnChangeRequest, Ref
-from targets import commands, prebuilt
+from targets import commands, logins, prebuilt
 from targets.argo import artifacts, jobs, pods, spelling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from compiler.ir import Build, Job, Publish, Text
+    from compiler.ir import Build, Identity, Job, Publish, Text
     from targets.argo.scope import Scope
 
+DOCKER = "/home/user/.docker"
 METADATA = "/tmp/metadata.json"
 DIGEST = "/tmp/digest"
 RELEASE_TAGS = {
@@ -60,7 +61,7 @@ def template(scope: Scope, job: Job, name: str, known: dict[str, Job]) -> dict[s
     made = pods.pod(scope, job)
     _rootless(made)
     if pushed:
-        _login(scope, made)
+        _login(scope, job, made)
     secrets = _secrets(scope, action.build, made)
     arrivals = artifacts.arrivals(scope, job, known)
     exports, env = jobs.variables(scope, job)
@@ -101,9 +102,38 @@ def _rootless(made: pods.Pod) -> None:
     made.mount({"name": "buildkit", "emptyDir": {}}, "/home/user/.local/share/buildkit")
 
 
-def _login(scope: Scope, made: pods.Pod) -> None:
+def _login(scope: Scope, job: Job, made: pods.Pod) -> None:
+    by = logins.identity(job, scope.project.identities)
+    if by is not None:
+        _sign_in(scope, job, by, made)
+        return
     held = {"secretName": scope.images.secret, "items": [{"key": ".dockerconfigjson", "path": "config.json"}]}
-    made.mount({"name": "registry", "secret": held}, "/home/user/.docker", readOnly=True)
+    made.mount({"name": "registry", "secret": held}, DOCKER, readOnly=True)
+
+
+def _sign_in(scope: Scope, job: Job, by: Identity, made: pods.Pod) -> None:
+    """The login of the pod's own identity, which a container before BuildKit's leaves in memory for it."""
+    registry = scope.images.registry(scope.images.name_of(job))
+    if registry is None or not logins.check(job, by, registry, "Argo Workflows", scope.sink):
+        return  # said, too, where no registry is named
+    asked = [*logins.arguments(by, registry, in_pod=True), f"--to={DOCKER}/config.json"]
+    line = f'python3 -I -c "$HEADRACE_LOGIN" {" ".join(map(commands.literal, asked))}'
+    env = [jobs.carried(scope, "login")]
+    if _has_changes(scope):
+        env.append({"name": "HEADRACE_EVENT", "value": "{{workflow.parameters.event}}"})
+        line = f'if [ "$HEADRACE_EVENT" != change_request ]; then {line}; fi'
+    made.mount({"name": "registry", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}, DOCKER, readOnly=True)
+    place = {key: value for key, value in made.mounts[-1].items() if key != "readOnly"}
+    made.init.append(
+        {
+            "name": "login",
+            "image": scope.pinned(known_images.HELPER),
+            "command": ["sh", "-euc", spelling.plain(spelling.shell(line))],
+            "env": env,
+            "securityContext": {"runAsUser": 1000, "runAsGroup": 1000, "allowPrivilegeEscalation": False},
+            "volumeMounts": [place],
+        }
+    )
 
 
 def _secrets(scope: Scope, build: Build, made: pods.Pod) -> list[str]:

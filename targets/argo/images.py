@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.ir import BuildImage, holes
-from targets import commands
+from targets import commands, logins
 from targets.argo import codes, spelling
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ class Images:
         job = self.builds.get(environment)
         action = job.action if job is not None else None
         publish = action.publish if isinstance(action, BuildImage) else None
-        registry = (publish.registry if publish is not None else None) or self.options.registry
+        registry = self.registry(environment)
         name = commands.flat(publish.repository) if publish is not None and publish.repository is not None else None
         if name is None:
             name = f"{spelling.legal(self.project.name)}/{spelling.legal(environment)}"
@@ -47,6 +47,23 @@ class Images:
             )
             return name
         return f"{registry.rstrip('/')}/{name}"
+
+    def registry(self, environment: str) -> str | None:
+        """The registry that an image is pushed to."""
+        job = self.builds.get(environment)
+        action = job.action if job is not None else None
+        publish = action.publish if isinstance(action, BuildImage) else None
+        return (publish.registry if publish is not None else None) or self.options.registry
+
+    def name_of(self, job: Job) -> str:
+        """What a build's image is called: as its environment, else as the job."""
+        assert isinstance(job.action, BuildImage)
+        return job.action.environment or job.name
+
+    def by_identity(self, environment: str) -> bool:
+        """Whether an image is pushed by a cloud's identity."""
+        job = self.builds.get(environment)
+        return job is not None and logins.identity(job, self.project.identities) is not None
 
     def reference(self, environment: str, commit: str) -> str:
         """The image of this run's commit."""

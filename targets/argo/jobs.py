@@ -320,6 +320,8 @@ def support_uses(jobs: list[Job]) -> set[str]:
             names.append("deploy")
         if job.resume is not None:
             names.append("keeper")
+        if isinstance(job.action, BuildImage) and job.action.publish is not None and job.action.publish.identity:
+            names.append("login")
         if job.cache is not None and job.cache.enabled and job.outputs:
             names.append("content_key")
         for name in names:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from compiler import codes as core
 from compiler import quantity
-from targets import commands, names, runners
+from compiler.ir import BuildImage
+from targets import commands, logins, names, runners
 from targets.argo import codes, spelling
 from targets.argo.scope import ROOT
 
@@ -186,7 +187,10 @@ ANNOTATED = {
 
 
 def identity(scope: Scope, job: Job) -> Identity | None:
-    """What a job runs as: its own identity, else that of the stores that its artifacts travel to and from."""
+    """What a job runs as: that of the registry that it pushes to, its own identity, else that of the stores that its artifacts travel to and from."""
+    pushes = logins.identity(job, scope.project.identities) if isinstance(job.action, BuildImage) else None
+    if pushes is not None:
+        return pushes
     own = None if isinstance(job.identity, str) else job.identity
     if not any(store.identity for store in scope.stores.values()):
         return own

@@ -125,11 +125,11 @@ SUPPORT: dict[Feature, Support] = {
         how="BuildKit in a pod of its own, without root; the cluster must allow unconfined seccomp and AppArmor profiles"
     ),
     Feature.PUBLISH: Emulated(
-        how="BuildKit pushes with the login of a Kubernetes secret of type kubernetes.io/dockerconfigjson"
+        how="BuildKit pushes with the login of a Kubernetes secret of type kubernetes.io/dockerconfigjson, or by an identity"
     ),
-    Feature.REGISTRY_IDENTITY: Unsupported(
-        why="BuildKit's image has no client for a cloud's login; leave `identity` out, and keep the registry's login in the "
-        "Kubernetes secret of targets.argo.registry_credentials"
+    Feature.REGISTRY_IDENTITY: Emulated(
+        how="a first container of the pod changes what the cluster gives to the service account for a login of ECR, Artifact "
+        "Registry or ACR, which BuildKit finds in memory; the nodes that run jobs in the image pull it by a right of their own"
     ),
     Feature.DEPLOY: Emulated(
         how="kubectl in a pod applies the documents and waits for the rollout; the pod's service account must be allowed to"

@@ -329,7 +329,8 @@ def pull_secrets(scope: Scope) -> list[str]:
             known = scope.secrets.get(environment.credentials)
             kept = known.path if known is not None and known.store == "kubernetes" else None
             found[kept or spelling.short(environment.credentials)] = None
-        if any(not isinstance(piece, str) and piece.kind == "images" for piece in environment.image or ()):
+        built = (piece for piece in environment.image or () if not isinstance(piece, str) and piece.kind == "images")
+        if not all(scope.images.by_identity(piece.name) for piece in built):
             found[scope.images.secret] = None
     return list(found)
 

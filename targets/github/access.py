@@ -8,7 +8,7 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler.diagnostics import clipped
 from compiler.ir import BuildImage, Identity
-from targets import commands
+from targets import commands, logins
 from targets.github import codes, expressions
 from targets.github.actions import use
 from targets.names import unique
@@ -28,11 +28,12 @@ DEFAULT_REGION = "us-east-1"
 
 def identity_of(workflow: Workflow, job: Job) -> Identity | None:
     """The job's identity, or the one of a store or registry that it uses."""
+    if isinstance(job.action, BuildImage):
+        pushes = logins.identity(job, workflow.project.identities)
+        if pushes is not None:
+            return pushes
     if isinstance(job.identity, Identity):
         return job.identity
-    action = job.action
-    if isinstance(action, BuildImage) and action.publish is not None and action.publish.identity is not None:
-        return workflow.identities.get(action.publish.identity)
     if not workflow.identities:
         return None
     named = [getattr(output, "store", None) for output in job.outputs]
@@ -53,7 +54,8 @@ def identity_of(workflow: Workflow, job: Job) -> Identity | None:
 def token_reasons(workflow: Workflow, job: Job) -> list[str]:
     """Why the job may ask for an OpenID Connect token."""
     found = identity_of(workflow, job)
-    reasons = [f"signs in to {found.provider}"] if found is not None and found.provider in ("aws", "gcp") else []
+    known = ("aws", "gcp", "azure") if isinstance(job.action, BuildImage) else ("aws", "gcp")
+    reasons = [f"signs in to {found.provider}"] if found is not None and found.provider in known else []
     if job.secrets and any(_store(workflow, one) == "vault" for one in job.secrets):
         reasons.append("reads secrets from Vault")
     return reasons
@@ -69,12 +71,13 @@ def identity(workflow: Workflow, job: Job, **more: Any) -> list[Step]:
         options = {
             "role-to-assume": expressions.written(settings.get("role", "")),
             "aws-region": expressions.written(settings.get("region", DEFAULT_REGION)),
+            **_said(settings, "audience"),
         }
         return [{"id": "identity", "uses": use("aws-actions/configure-aws-credentials"), "with": options}]
     if found.provider == "gcp":
         options = {
             "workload_identity_provider": expressions.written(settings.get("provider", "")),
-            "service_account": expressions.written(settings.get("service_account", "")),
+            **_said(settings, "service_account", "audience"),
             **more,
         }
         return [{"id": "identity", "uses": use("google-github-actions/auth"), "with": options}]
@@ -86,6 +89,10 @@ def identity(workflow: Workflow, job: Job, **more: Any) -> list[Step]:
     advice = "aws and gcp work; elsewhere name a secret that holds the credentials"
     workflow.sink.report(codes.NO_IDENTITY, message, job.origin, field="identity", help=advice)
     return []
+
+
+def _said(settings: dict[str, str], *keys: str) -> dict[str, str]:
+    return {key: expressions.written(settings[key]) for key in keys if key in settings}
 
 
 # -------------------------------------------------------------------------------------------------------------- secrets

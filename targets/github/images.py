@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from compiler import codes as core
 from compiler.ir import BuildImage, Environment, Ref
-from targets import runners
+from targets import commands, logins, runners
 from targets.github import access, codes, expressions
 from targets.github import steps as common
 from targets.github.actions import use
@@ -16,12 +16,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from compiler.ir import Job, SecretUse, Text
+    from compiler.ir import Identity, Job, SecretUse, Text
     from targets.github.workflow import Workflow
 
     Step = dict[str, Any]
 
 OWN_REGISTRY = "ghcr.io"
+AZURE_USER = "00000000-0000-0000-0000-000000000000"  # whose password is a token of Azure
 # The commit's tag comes first, and the digest says which of its builds: `name:commit@sha256:…`.
 REFERENCE = (
     "${{ fromJSON(steps.meta.outputs.json).tags[0] }}${{ steps.build.outputs.digest && "
@@ -160,6 +161,11 @@ def _login(workflow: Workflow, job: Job) -> list[Step]:
     host = registry(workflow, action)
     identity = access.identity_of(workflow, job)
     before: list[Step] = []
+    pushes = logins.identity(job, workflow.project.identities)
+    if pushes is not None:
+        named = None if is_own_registry(workflow, job) else host
+        if not logins.check(job, pushes, named, "GitHub Actions", workflow.sink):
+            return []
     if is_own_registry(workflow, job):
         options = {
             "registry": OWN_REGISTRY,
@@ -167,12 +173,19 @@ def _login(workflow: Workflow, job: Job) -> list[Step]:
             "password": expressions.hole("secrets.GITHUB_TOKEN"),
         }
     elif identity is not None and identity.provider == "gcp":
-        before = access.identity(workflow, job, token_format="access_token")
-        token = expressions.hole("steps.identity.outputs.access_token")
+        own = dict(identity.settings).get("service_account")  # without one, the federated token is what pushes
+        # The action's file with credentials would lie in the checkout, which is what the image is built from.
+        more: dict[str, Any] = {"token_format": "access_token"} if own else {}
+        before = access.identity(workflow, job, create_credentials_file=False, **more)
+        token = expressions.hole(f"steps.identity.outputs.{'access_token' if own else 'auth_token'}")
         options = {"registry": host.split("/")[0], "username": "oauth2accesstoken", "password": token}
     elif identity is not None and identity.provider == "aws":
         before = access.identity(workflow, job)
         options = {"registry": host.split("/")[0]}
+    elif identity is not None and identity.provider == "azure":
+        before = _azure(workflow, identity, host)
+        password = expressions.hole("steps.login.outputs.password")
+        options = {"registry": host.split("/")[0], "username": AZURE_USER, "password": password}
     else:
         if identity is not None:
             access.identity(workflow, job)  # which says that it can't be taken on
@@ -184,12 +197,26 @@ def _login(workflow: Workflow, job: Job) -> list[Step]:
     return [_not_on_change_request(step) for step in (*before, login)]
 
 
-def _note_login(workflow: Workflow, host: str) -> None:
+def _azure(workflow: Workflow, identity: Identity, host: str) -> list[Step]:
+    """The password of an identity of Azure, for which there is no action: hidden in logs, and gone with the job."""
+    workflow.scripts["login"] = None
+    asked = [*logins.arguments(identity, host), f"--audience={logins.audience(identity)}"]
+    lines = [
+        f'password="$(python3 -I -c "$HEADRACE_LOGIN" {" ".join(map(commands.literal, asked))})"',
+        'echo "::add-mask::$password"',
+        'echo "password=$password" >> "$GITHUB_OUTPUT"',
+    ]
+    return [{"id": "login", "name": "login", "run": "\n".join(lines) + "\n"}]
+
+
+def _note_login(
+    workflow: Workflow, host: str, advice: str = "or give `publish` an identity of aws, gcp or azure"
+) -> None:
     workflow.sink.report(
         core.ACTION_NEEDED,
         f'GitHub Actions: the secrets REGISTRY_USERNAME and REGISTRY_PASSWORD must hold the login of "{host}"',
         workflow.settings.origin,
-        help="or give `publish` an identity of aws or gcp",
+        help=advice,
     )
 
 
@@ -276,7 +303,8 @@ def built_credentials(workflow: Workflow, image: Text | None) -> dict[str, str]:
         builder = workflow.builders.get(built)
         action = workflow.by_name[builder].action if builder is not None else None
         if isinstance(action, BuildImage):
-            _note_login(workflow, registry(workflow, action))
+            early = "GitHub pulls a job's image before the job could sign in by an identity"
+            _note_login(workflow, registry(workflow, action), early)
         return _login_secrets()
     return {"username": expressions.hole("github.actor"), "password": expressions.hole("secrets.GITHUB_TOKEN")}
 

@@ -103,7 +103,9 @@ SUPPORT: dict[Feature, Support] = {
     Feature.OBJECTIVES: Emulated(how="a step after the outputs are uploaded judges them"),
     Feature.BUILD: Native(),
     Feature.PUBLISH: Native(),
-    Feature.REGISTRY_IDENTITY: Native(),
+    Feature.REGISTRY_IDENTITY: Emulated(
+        how="actions of AWS and Google sign in; for Azure a script in the job changes its ID token for a login"
+    ),
     Feature.DEPLOY: Native(),
     Feature.GITOPS: Native(),
     Feature.CALL: Native(),

@@ -6,6 +6,7 @@ https://docs.gitlab.com/ci/secrets/id_token_authentication/ and https://docs.git
 from __future__ import annotations
 
 from targets.commands import literal
+from targets.logins import audience
 from targets.secrets import vault_place
 
 TYPE_CHECKING = False
@@ -94,15 +95,15 @@ def _upper(name: str) -> str:
     return "".join(c if c.isalnum() and c.isascii() else "_" for c in name).upper()
 
 
-def _token(audience: str, made: Access) -> None:
-    made.id_tokens[IDENTITY_TOKEN] = {"aud": audience}
+def _token(wanted: str, made: Access) -> None:
+    made.id_tokens[IDENTITY_TOKEN] = {"aud": wanted}
     made.lines.append('HEADRACE_TOKENS="$(mktemp -d)"')
     made.lines.append(f'printf %s "${IDENTITY_TOKEN}" > {TOKEN_FILE}')
 
 
 def _aws(identity: Identity, made: Access) -> None:
     settings = dict(identity.settings)
-    _token(settings.get("audience", "sts.amazonaws.com"), made)
+    _token(audience(identity), made)
     made.variables["AWS_ROLE_ARN"] = settings.get("role", "")
     made.variables["AWS_ROLE_SESSION_NAME"] = "headrace-$CI_JOB_ID"
     if "region" in settings:
@@ -115,7 +116,7 @@ def _gcp(identity: Identity, made: Access) -> None:
 
     settings = dict(identity.settings)
     provider = settings.get("provider", "").removeprefix("//iam.googleapis.com/")
-    _token(settings.get("audience", f"https://iam.googleapis.com/{provider}"), made)
+    _token(audience(identity), made)
     config: dict[str, Any] = {
         "type": "external_account",
         "audience": f"//iam.googleapis.com/{provider}",
@@ -135,7 +136,7 @@ def _gcp(identity: Identity, made: Access) -> None:
 
 def _azure(identity: Identity, made: Access) -> None:
     settings = dict(identity.settings)
-    _token(settings.get("audience", "api://AzureADTokenExchange"), made)
+    _token(audience(identity), made)
     for key in ("client", "tenant", "subscription"):
         if key in settings:
             made.variables[f"AZURE_{key.upper()}_ID"] = settings[key]

@@ -57,6 +57,8 @@ class Notes:
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self.registry: Job | None = None
+        self.trusted: dict[str, tuple[Identity, Job]] = {}
+        self.pulled: Job | None = None
         self.gitops: Job | None = None
         self.cluster: Job | None = None
         self.approved: dict[str, Job] = {}
@@ -76,6 +78,20 @@ class Notes:
                 f"{target} pushes to a registry of its own: GitLab needs the CI/CD variable DOCKER_AUTH_CONFIG",
                 self.registry,
                 "it holds a Docker config.json with the registry's credentials",
+            )
+        for by, job in self.trusted.values():
+            self._say(
+                f'"{by.name}" must trust the ID tokens of this project, and may push where "{job.name}" does',
+                job,
+                "the token's `sub` says the project and the branch or tag, `ref_protected` whether that is protected: "
+                "https://docs.gitlab.com/ci/cloud_services/",
+            )
+        if self.pulled is not None:
+            self._say(
+                f'{target}: jobs run in the image of "{self.pulled.name}", and GitLab\'s runners must be able to pull it',
+                self.pulled,
+                "by a right of their own machines, a credential helper, or the CI/CD variable DOCKER_AUTH_CONFIG: a runner "
+                "pulls before the job could sign in",
             )
         if self.gitops is not None:
             self._say(
@@ -269,6 +285,12 @@ class File:
 
     def need_registry_login(self, job: Job) -> None:
         self.notes.registry = self.notes.registry or job
+
+    def need_trust(self, by: Identity, job: Job) -> None:
+        self.notes.trusted.setdefault(by.name, (by, job))
+        assert isinstance(job.action, BuildImage)
+        if job.action.environment in self._used_images():
+            self.notes.pulled = self.notes.pulled or job
 
     def need_gitops_token(self, job: Job) -> None:
         self.notes.gitops = self.notes.gitops or job

@@ -5,13 +5,14 @@ https://docs.gitlab.com/ci/docker/using_buildkit/
 
 from __future__ import annotations
 
+from compiler.images import HELPER
 from compiler.ir import BuildImage, Ref
-from targets.commands import literal, variable, word
+from targets.commands import literal, pinned, variable, word
 from targets.gitlab.values import ON_CHANGE_REQUEST, expanded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from compiler.ir import Environment, Job, Pipeline, Publish, Settings, Text
+    from compiler.ir import Environment, Identity, Job, Pipeline, Project, Publish, Settings, Text
 
 REGISTRY = "$CI_REGISTRY_IMAGE"
 RELEASES = '[ -n "${CI_COMMIT_TAG-}" ]'
@@ -37,7 +38,7 @@ def name_of(job: Job) -> str:
 def repository(job: Job, settings: Settings) -> Text:
     """Where an image lies in its registry, as text in which GitLab's variables are expanded."""
     publish = _action(job).publish
-    registry = (publish.registry if publish is not None else None) or settings.registry
+    registry = registry_of(_action(job), settings)
     base = registry.rstrip("/") if registry else REGISTRY
     name = publish.repository if publish is not None and publish.repository else (_path(name_of(job)),)
     return (f"{base}/", *name)
@@ -71,13 +72,51 @@ def references(pipeline: Pipeline, settings: Settings) -> dict[str, str]:
 
 def is_elsewhere(action: BuildImage, settings: Settings) -> bool:
     """Whether the registry is not the project's own."""
-    return bool((action.publish.registry if action.publish is not None else None) or settings.registry)
+    return bool(registry_of(action, settings))
 
 
-def build_lines(job: Job, settings: Settings, *, leaves: bool, on_change_request: bool) -> list[str]:
+def registry_of(action: BuildImage, settings: Settings) -> str | None:
+    """The registry that the manifest names; None is the project's own."""
+    return (action.publish.registry if action.publish is not None else None) or settings.registry
+
+
+def sign_in_lines(by: Identity, registry: str, project: Project) -> list[str]:
+    """The login of a cloud's identity, as Docker's configuration: BuildKit's image has no program that could get one.
+
+    BuildKit itself runs the script, in an image that has Python; the script and the job's token are secrets of that
+    build, and its result is a file here, so that the login is in no image, no cache and no artifact.
+    """
+    import json
+
+    from targets import logins
+
+    words = ["python3", "-I", "/run/secrets/script", *logins.arguments(by, registry)]
+    words += ["--token=/run/secrets/token", "--to=/login/config.json"]
+    file = (
+        f"FROM {pinned(project, HELPER)} AS login",
+        f"RUN --mount=type=secret,id=script --mount=type=secret,id=token {json.dumps(words)}",
+        "FROM scratch",
+        "COPY --from=login /login/ /",
+    )
+    return [
+        'HEADRACE_FOLDER="$(mktemp -d)"',
+        f"printf '%s\\n' {' '.join(map(literal, file))} > \"$HEADRACE_FOLDER/Dockerfile\"",
+        (
+            "buildctl-daemonless.sh build --frontend dockerfile.v0 --no-cache \\\n"
+            '  --local context="$HEADRACE_FOLDER" --local dockerfile="$HEADRACE_FOLDER" \\\n'
+            "  --secret id=script,env=HEADRACE_LOGIN --secret id=token,env=HEADRACE_IDENTITY_TOKEN \\\n"
+            '  --output "type=local,dest=$HOME/.docker"'
+        ),
+    ]
+
+
+def build_lines(
+    job: Job, settings: Settings, *, leaves: bool, on_change_request: bool, sign_in: list[str]
+) -> list[str]:
     """The build, and outside of change requests the push; the digest goes to the jobs that need this one.
 
-    `leaves` says whether anybody is to get the image, `on_change_request` whether the job may run on one at all.
+    `leaves` says whether anybody is to get the image, `on_change_request` whether the job may run on one at all, and
+    `sign_in` are the lines by which a cloud's identity signs in: nobody does on a change request.
     """
     action = _action(job)
     build = action.build
@@ -102,12 +141,12 @@ def build_lines(job: Job, settings: Settings, *, leaves: bool, on_change_request
         options.append("--opt attest:provenance=mode=max")
     options.append('--import-cache "type=registry,ref=$HEADRACE_REPOSITORY:cache"')
     build_line = "buildctl-daemonless.sh build " + " \\\n  ".join(options)
-    login = LOGIN_ELSEWHERE if is_elsewhere(action, settings) else LOGIN_HERE
     only_built = f'{build_line} \\\n  --output "type=image,push=false"'
-    before = ['mkdir -p "$HOME/.docker" .headrace', login]
+    before = ['mkdir -p "$HOME/.docker" .headrace', *_login(action, settings, sign_in)]
     if not leaves:
         return [*before, only_built]
     pushed = [
+        *sign_in,
         *_tag_lines(action.publish),
         (
             f"{build_line} \\\n"
@@ -131,6 +170,7 @@ def ahead_lines(
     variables: tuple[str, ...],
     *,
     on_change_request: bool,
+    sign_in: list[str],
 ) -> list[str]:
     """An environment that is built ahead: only where the registry does not have it, under the tag of its packages.
 
@@ -138,7 +178,6 @@ def ahead_lines(
     """
     from targets import prebuilt
 
-    login = LOGIN_ELSEWHERE if is_elsewhere(action, settings) else LOGIN_HERE
     held = (
         "buildctl-daemonless.sh build --frontend dockerfile.v0 \\\n"
         "  --local context=.headrace/held --local dockerfile=.headrace/held"
@@ -158,11 +197,17 @@ def ahead_lines(
         f'{held} \\\n  --output "type=image,\\"name=$HEADRACE_TAGS\\",push=true" ||',
         (f'{build} \\\n  --output "type=image,\\"name=$HEADRACE_REPOSITORY:$HEADRACE_KEY,$HEADRACE_TAGS\\",push=true"'),
     ]
-    before = ['mkdir -p "$HOME/.docker"', login]
+    before = ['mkdir -p "$HOME/.docker"', *_login(action, settings, sign_in)]
     if not on_change_request:
-        return [*before, "\n".join(key), *pushed]
+        return [*before, *sign_in, "\n".join(key), *pushed]
     only_built = [f"{held} ||", f'{build} \\\n  --output "type=image,push=false"']
-    return [*before, "\n".join([*key, f"if {ON_CHANGE_REQUEST}; then", *only_built, "else", *pushed, "fi"])]
+    return [*before, "\n".join([*key, f"if {ON_CHANGE_REQUEST}; then", *only_built, "else", *sign_in, *pushed, "fi"])]
+
+
+def _login(action: BuildImage, settings: Settings, sign_in: list[str]) -> list[str]:
+    if sign_in:
+        return []
+    return [LOGIN_ELSEWHERE if is_elsewhere(action, settings) else LOGIN_HERE]
 
 
 def _dockerfile_folder(context: str | None, folder: str) -> str:

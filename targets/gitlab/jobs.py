@@ -7,9 +7,9 @@ from compiler import duration, quantity
 from compiler.images import BUILDKIT, HELPER
 from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Ref, deployed_images, holes
 from compiler.yamlwriter import Block
-from targets import commands, prebuilt, runners
+from targets import commands, logins, prebuilt, runners
 from targets.gitlab import codes, deploy, images
-from targets.gitlab.access import Access, access, sign
+from targets.gitlab.access import IDENTITY_TOKEN, Access, access, sign
 from targets.gitlab.conditions import ConditionError, Rule, all_of, on_event
 from targets.gitlab.plan import Edge, Unit, artifact_paths, in_store
 from targets.gitlab.scripts import (
@@ -85,17 +85,30 @@ def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, An
         made.before = values_of(unit, file, refs)
         on_change_request = file.may_run_on_change_request(unit)
         leaves = file.leaves(job)
+        registry, by = images.registry_of(action, file.settings), logins.identity(job, file.project.identities)
+        sign_in: list[str] = []
+        if by is not None and logins.check(job, by, registry, "GitLab CI", file.sink):
+            made.scripts.append("login")
+            file.need_trust(by, job)
+            sign_in = images.sign_in_lines(by, str(registry), file.project)
         if action.software is not None:
             variables = tuple(variable.name for variable in job.env)
             made.variables[prebuilt.VARIABLE] = given(prebuilt.dockerfile(action.software, variables, file.project))
             made.script = images.ahead_lines(
-                action, action.software, file.settings, variables, on_change_request=on_change_request
+                action,
+                action.software,
+                file.settings,
+                variables,
+                on_change_request=on_change_request,
+                sign_in=sign_in,
             )
         else:
-            made.script = images.build_lines(job, file.settings, leaves=leaves, on_change_request=on_change_request)
+            made.script = images.build_lines(
+                job, file.settings, leaves=leaves, on_change_request=on_change_request, sign_in=sign_in
+            )
         made.variables["HEADRACE_REPOSITORY"] = images.repository_text(job, file.settings)
         made.variables["BUILDKITD_FLAGS"] = "--oci-worker-no-process-sandbox"
-        if images.is_elsewhere(action, file.settings):
+        if by is None and registry is not None:
             file.need_registry_login(job)
         return made, {"reports": {"dotenv": images.DOTENV}} if leaves and action.software is None else {}
     if isinstance(action, Deploy):
@@ -114,7 +127,11 @@ def _runnable(unit: Unit, file: File, made: Lines, artifacts: dict[str, Any], re
     job = unit.job
     runner = _runner(job, file)
     built = job.action.build.secrets if isinstance(job.action, BuildImage) else ()
-    allowed = access((*job.secrets, *built), file.identity(unit), file.project, file.secret_names)
+    pushes_by = logins.identity(job, file.project.identities) if isinstance(job.action, BuildImage) else None
+    taken = None if pushes_by is not None else file.identity(unit)
+    allowed = access((*job.secrets, *built), taken, file.project, file.secret_names)
+    if pushes_by is not None:
+        allowed.id_tokens[IDENTITY_TOKEN] = {"aud": logins.audience(pushes_by)}
     if commands.signs(job):
         sign(allowed)
     for secret in allowed.needed:

@@ -103,10 +103,12 @@ OTHERWISE: dict[Feature, Support] = {
     Feature.SIDECARS: Emulated(how="services with the sidecar's name as alias; the job waits until the port answers"),
     Feature.OBJECTIVES: Emulated(how="a script that travels with the job judges them after its command"),
     Feature.BUILD: Emulated(how="a job runs rootless BuildKit; change requests build without pushing"),
-    Feature.PUBLISH: Emulated(how="BuildKit pushes into the project's registry, with the provenance and a build cache"),
-    Feature.REGISTRY_IDENTITY: Unsupported(
-        why="BuildKit's image has no client for a cloud's login; leave `identity` out, and keep the registry's login in the "
-        "project's variable DOCKER_AUTH_CONFIG"
+    Feature.PUBLISH: Emulated(
+        how="BuildKit pushes into the project's registry, or another, with the provenance and a build cache"
+    ),
+    Feature.REGISTRY_IDENTITY: Emulated(
+        how="a script changes the job's ID token for a login of ECR, Artifact Registry or ACR; BuildKit runs it first, in an "
+        "image that has Python, so that the login stays in the job; a login of Google lasts for an hour"
     ),
     Feature.DEPLOY: Emulated(
         how="a job of the deployment environment applies the documents with kubectl and waits for the rollout; "

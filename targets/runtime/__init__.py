@@ -22,6 +22,7 @@ NAMES = {
     "held": "holds a job's outputs in a store, by the job's key",
     "keeper": "keeps checkpoints outside the machine and brings them back",
     "leakage": "checks that the parts of a split have no row in common",
+    "login": "signs in to an image registry by a cloud identity",
     "objectives": "freezes objectives: a copy and its hash",
     "objects": "fetches from and uploads to object stores",
     "onnx": "converts a model to ONNX, and verifies it by tolerances",
@@ -36,7 +37,19 @@ NAMES = {
     "tolerance": "compares numbers of two files within tolerances",
     "usable": "checks when a job runs that data may still be used",
 }
-PARTS = ("archive", "blobs", "child", "compare", "problem", "provenance", "reports", "rows", "shapes", "web")
+PARTS = (
+    "archive",
+    "blobs",
+    "child",
+    "compare",
+    "problem",
+    "provenance",
+    "reports",
+    "rows",
+    "shapes",
+    "signature",
+    "web",
+)
 
 _FUTURE = "from __future__ import annotations"
 _IMPORT = "from targets.runtime."

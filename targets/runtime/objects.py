@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import hmac
 import http.client
 import os
 import re
@@ -26,6 +25,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from targets.runtime.archive import file_digest
 from targets.runtime.problem import DataError, UsageError, finish, quoted
+from targets.runtime.signature import authorization
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 MOST_REDIRECTS = 5
@@ -65,20 +65,10 @@ class Bucket:
         return connection.getresponse()
 
     def sign(self, method: str, path: str, words: str, headers: dict[str, str]) -> None:
-        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        headers["x-amz-date"] = now
-        signed = sorted(name for name in headers if name != "content-length")
-        lines = [method, path, words, *(f"{name}:{headers[name]}" for name in signed), "", ";".join(signed)]
-        request = "\n".join([*lines, headers["x-amz-content-sha256"]])
-        scope = f"{now[:8]}/{self.region}/s3/aws4_request"
-        text = "\n".join(["AWS4-HMAC-SHA256", now, scope, hashlib.sha256(request.encode()).hexdigest()])
-        key = ("AWS4" + self.secret).encode()
-        for part in (now[:8], self.region, "s3", "aws4_request"):
-            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-        signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={self.key}/{scope},SignedHeaders={';'.join(signed)},Signature={signature}"
-        )
+        headers["x-amz-date"] = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        signed = {name: value for name, value in headers.items() if name != "content-length"}
+        request, keys, scope = (method, path, words), (self.key, self.secret), (self.region, "s3")
+        headers["authorization"] = authorization(request, signed, headers["x-amz-content-sha256"], keys, scope)
 
     def refused(self, answer: http.client.HTTPResponse, what: str) -> DataError:
         text = answer.read(2000).decode("utf-8", "replace")
