@@ -10,7 +10,7 @@ from compiler.diagnostics import Sink
 from compiler.ir import Project, Settings
 from compiler.lifetime import is_kept, keep
 from compiler.passes import Context, lower
-from compiler.repository import OutsideError, Repository
+from compiler.repository import OutsideError, Repository, open_regular
 from compiler.target import Document, check_settings, check_sizes, check_support
 
 TYPE_CHECKING = False
@@ -96,11 +96,8 @@ def find_below(repository: Repository, folder: str, front_ends: Sequence[FrontEn
 
 def recognise(repository: Repository, path: str, front_ends: Iterable[FrontEnd], sink: Sink) -> Unit | None:
     """The front end that knows a file given by path."""
-    if repository.exists(path) and not repository.is_file(path):
-        sink.report(codes.UNREADABLE, f"{path} can't be read: it is no regular file")
-        return None
     try:
-        with open(repository.path(path), "rb") as file:
+        with open_regular(repository.path(path)) as file:
             head = file.read(HEAD_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -329,11 +326,11 @@ def write(files: Sequence[OutputFile], root: str, sink: Sink, force: bool = Fals
     changed = [file for file in files if _is_change(file, output, sink, force)]
     if sink.failed:
         return []
-    _clear([output.path(file.path) for file in files])
+    _clear([_place(file, output) for file in files])
     staged: list[tuple[str, str]] = []
     try:
         for file in changed:
-            staged.append(_stage(output.path(file.path), file.text.encode("utf-8")))
+            staged.append(_stage(_place(file, output), file.text.encode("utf-8")))
     except (OSError, OutsideError) as error:
         _discard(staged)
         sink.report(codes.UNWRITABLE, f"{file.path} can't be written: {_reason(error)}")
@@ -344,11 +341,16 @@ def write(files: Sequence[OutputFile], root: str, sink: Sink, force: bool = Fals
     return _commit(staged, changed, sink)
 
 
+def _place(file: OutputFile, output: Repository) -> str:
+    """Where a file is written: behind a link, which stays one. Raises OutsideError where it leads out."""
+    return os.path.realpath(output.path(file.path))
+
+
 def _is_change(file: OutputFile, output: Repository, sink: Sink, force: bool) -> bool:
     try:
         path = output.path(file.path)
-        with open(path, encoding="utf-8", newline="") as existing:
-            text = existing.read()
+        with open_regular(path) as existing:
+            text = existing.read().decode("utf-8")
     except FileNotFoundError:
         return True
     except OutsideError as error:
@@ -494,8 +496,8 @@ def drift(
     expected = {file.path for file in files}
     for file in files:
         try:
-            with open(output.path(file.path), encoding="utf-8", errors="replace", newline="") as existing:
-                text = existing.read()
+            with open_regular(output.path(file.path)) as existing:
+                text = existing.read().decode("utf-8", "replace")
         except (OSError, OutsideError):
             found.append(Difference(file.path, "missing", _diff("", file.text, file.path)))
             continue
@@ -512,13 +514,16 @@ def stale(
 ) -> list[str]:
     """Compiled files of these manifests (or, `in_place`, of ones that are gone), in these folders, that are not expected."""
     found = []
+    behind = {os.path.realpath(os.path.join(output.root, path)) for path in expected}  # of links
     for folder in sorted(set(folders)):
         for path in _files_below(output, folder):
-            if path in expected or not path.endswith((".yml", ".yaml", ".Dockerfile", ".dockerignore")):
+            if path in expected or os.path.realpath(os.path.join(output.root, path)) in behind:
+                continue
+            if not path.endswith((".yml", ".yaml", ".Dockerfile", ".dockerignore")):
                 continue
             try:
-                with open(output.path(path), encoding="utf-8", errors="replace") as file:
-                    first = file.readline()
+                with open_regular(output.path(path)) as file:
+                    first = file.readline(HEAD_BYTES).decode("utf-8", "replace")
             except (OSError, OutsideError):
                 continue
             made_from = manifests_of(first) if is_ours(first) else []

@@ -12,12 +12,30 @@ from compiler import codes
 from compiler.diagnostics import Sink
 from compiler.source import Source, Span
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 MAX_BYTES = 64 * 1024 * 1024
 MADE = frozenset(("node_modules", "__pycache__", "build", "dist"))  # folders whose files are made or brought by tools
 
 
+NOT_REGULAR = "is no regular file"
+
+
 class OutsideError(ValueError):
     """A path that leads out of the repository."""
+
+
+def open_regular(path: str) -> BinaryIO:
+    """A file, open to be read. Raises OSError for a pipe or a device too, which could be read without end."""
+    import stat
+    from errno import EINVAL
+
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # to open a folder says what is wrong
+        raise OSError(EINVAL, "it " + NOT_REGULAR, path)
+    return open(path, "rb")
 
 
 def find_root(folder: str) -> str | None:
@@ -88,12 +106,25 @@ class Repository:
             return False
 
     def is_listed(self, path: str) -> bool:
-        """Whether a file stands there, or a link that may lead nowhere or out: reading it says so."""
+        """Whether anything stands there, a folder or a link that leads nowhere or out, too: reading it says so."""
         try:
-            whole = os.path.join(self.root, path)
-            return os.path.islink(whole) or os.path.isfile(whole)
+            return os.path.lexists(os.path.join(self.root, path))
         except ValueError:
             return False
+
+    def absence(self, path: str) -> str:
+        """Why a path is no file to read, as a message goes on behind the path."""
+        try:
+            whole = self.path(path)
+        except OutsideError:
+            return "leads out of the repository"
+        except ValueError:
+            return "is not there"
+        if os.path.isdir(whole):
+            return "is a folder"
+        if os.path.exists(whole):
+            return NOT_REGULAR
+        return "is a link that leads nowhere" if os.path.islink(whole) else "is not there"
 
     def folders(self, folder: str) -> list[str]:
         """The folders in a folder that people keep work in, sorted: none that is hidden, linked, made by a tool, or a
@@ -108,7 +139,7 @@ class Repository:
 
     def read_bytes(self, path: str) -> bytes:
         """A file's bytes. Raises OSError, OutsideError."""
-        with open(self.path(path), "rb") as file:
+        with open_regular(self.path(path)) as file:
             return file.read()
 
     def source(self, path: str, sink: Sink) -> Source | None:
@@ -146,8 +177,8 @@ class Repository:
         if os.path.isdir(at):
             return at
         try:
-            with open(at, encoding="utf-8") as file:
-                first = file.readline()
+            with open_regular(at) as file:
+                first = file.readline().decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return None
         if not first.startswith("gitdir:"):
@@ -166,8 +197,8 @@ class Repository:
             folder = self.git_folder()
             if folder is not None:
                 try:
-                    with open(os.path.join(folder, "config"), encoding="utf-8", errors="replace") as file:
-                        self._config = file.read()
+                    with open_regular(os.path.join(folder, "config")) as file:
+                        self._config = file.read().decode("utf-8", "replace")
                 except OSError:
                     return None
         remotes: dict[str, str] = {}

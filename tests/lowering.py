@@ -20,6 +20,9 @@ class Files:
     def is_file(self, path: str) -> bool:
         return path in self.texts
 
+    def absence(self, path: str) -> str:
+        return "is not there" if path not in self.texts else "is no file"
+
     def source(self, path: str, sink: Sink) -> Source | None:
         del sink  # nothing to report
         return Source(path, self.texts[path]) if path in self.texts else None

@@ -239,6 +239,15 @@ def test_notes_can_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "headrace.yaml: fine, 1 job in 1 pipeline\n"
 
 
+@pytest.mark.parametrize("command", [["check"], ["compile"], ["graph"], ["ir"], ["convert"]])
+def test_a_manifest_that_is_no_file_is_not_passed_over(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("headrace.yaml").mkdir()
+    assert main(command) == 1
+    said = "".join(capsys.readouterr())
+    assert "headrace.yaml can't be read" in said
+    assert "1 error\n" in said
+
+
 def test_a_manifest_that_is_a_link_out_is_not_passed_over(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, here: Path
 ) -> None:

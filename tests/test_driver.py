@@ -241,6 +241,35 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert codes(sink) == ["unreadable"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_where_a_file_goes_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yml")
+    os.mkfifo(tmp_path / "b.yml")
+    files = [driver.OutputFile("a.yml", "a: 1\n", "argo")]
+    for force in (False, True):
+        sink = Sink()
+        assert driver.write(files, str(tmp_path), sink, force) == []
+        assert [one.message for one in sink.diagnostics] == ["a.yml can't be replaced: it is no regular file"]
+    assert [one.kind for one in driver.drift(files, str(tmp_path), [""], in_place=True)] == ["missing"]
+
+
+def test_a_link_within_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").symlink_to("b.yml")
+    first, second = (header_of_a(text) for text in ("a: 1\n", "a: 2\n"))
+    for text in (first, second):
+        sink = Sink()
+        files = [driver.OutputFile("a.yml", text, "argo")]
+        assert driver.write(files, str(tmp_path), sink) == ["a.yml"]
+        assert (tmp_path / "a.yml").is_symlink()
+        assert (tmp_path / "b.yml").read_text() == text
+        assert driver.drift(files, str(tmp_path), [""], in_place=True) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.yml", "b.yml"]
+
+
+def header_of_a(text: str) -> str:
+    return f"# {driver.header(['headrace.yaml'])}\n{text}"
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "found"),
     [

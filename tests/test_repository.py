@@ -56,6 +56,31 @@ def test_symbolic_links_do_not_lead_out(tmp_path: Path) -> None:
     assert names(sink) == ["outside", "outside"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_why_a_path_is_no_file(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "folder").mkdir(parents=True)
+    os.mkfifo(root / "pipe")
+    (root / "out").symlink_to(tmp_path)
+    (root / "nowhere").symlink_to("gone")
+    (root / "loop").symlink_to("loop")
+    here = Repository(str(root))
+    assert {path: here.absence(path) for path in ("folder", "pipe", "out", "nowhere", "loop", "gone", "a\0b")} == {
+        "folder": "is a folder",
+        "pipe": "is no regular file",
+        "out": "leads out of the repository",
+        "nowhere": "is a link that leads nowhere",
+        "loop": "is a link that leads nowhere",
+        "gone": "is not there",
+        "a\0b": "is not there",
+    }
+    sink = Sink()
+    assert here.source("pipe", sink) is None
+    assert names(sink) == ["unreadable"]
+    os.mkfifo(root / ".git")
+    assert here.remote() is None
+
+
 def test_hostile_names_are_only_missing(tmp_path: Path) -> None:
     here = Repository(str(tmp_path))
     for path in ("a\0b", "x" * 5000, "\udcff", "a\nb"):

@@ -10,7 +10,7 @@ from compiler.commands.findings import add_options, show, status
 from compiler.commands.targeting import add_target, chosen_targets
 from compiler.commands.workspace import add_path, open_workspace
 from compiler.diagnostics import WARNING, Sink
-from compiler.repository import Repository
+from compiler.repository import Repository, open_regular
 from compiler.source import Source
 
 TYPE_CHECKING = False
@@ -86,6 +86,8 @@ def run(arguments: Namespace) -> int:
 def _compile(workspace: Workspace, arguments: Namespace, sink: Sink, changed: list[str]) -> list[str]:
     """Compile and do with the files what was asked for; gives what to print. `changed` takes the files that did."""
     read, lowered = lowered_projects(workspace, sink)
+    if sink.failed and not read:
+        return []  # a manifest that can't be read says no target
     targets = chosen_targets(arguments.target, workspace.repository, read, sink)
     if sink.failed:
         return []
@@ -158,8 +160,8 @@ def _included(files: Sequence[OutputFile], root: str) -> tuple[list[OutputFile],
             continue
         path, lines = INCLUDED[file.path]
         moved.append(driver.OutputFile(path, file.text, file.target))
-        with open(os.path.join(root, file.path), encoding="utf-8", errors="replace") as existing:
-            if path not in existing.read():
+        with open_regular(os.path.join(root, file.path)) as existing:
+            if path not in existing.read().decode("utf-8", "replace"):
                 advice.append(
                     f"{file.path} is written by hand, so that nothing was changed in it: add to it\n\n{lines}"
                 )
@@ -169,8 +171,8 @@ def _included(files: Sequence[OutputFile], root: str) -> tuple[list[OutputFile],
 def _is_free(path: str) -> bool:
     """Whether a compiled file may stand there: nothing does, or one that headrace wrote."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return driver.is_ours(file.read(driver.HEAD_BYTES))
+        with open_regular(path) as file:
+            return driver.is_ours(file.read(driver.HEAD_BYTES).decode("utf-8", "replace"))
     except OSError:
         return True
 

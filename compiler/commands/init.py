@@ -66,13 +66,14 @@ def _include(arguments: Namespace, sink: Sink) -> None:
     """Add the includes to the target's hand-written file; without one, there is nothing to add to."""
     from compiler.driver import is_ours
     from compiler.inclusion import IncludeError, included
+    from compiler.repository import open_regular
 
     name, compiled = INCLUDING[arguments.target]
     wanted = [("local", compiled), *([("component", arguments.component)] if arguments.component else [])]
     path = os.path.join(arguments.path, name)
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            before = text = file.read()
+        with open_regular(path) as file:
+            before = text = file.read().decode("utf-8")
         if is_ours(text):
             print(f"{name}: compiled by headrace, nothing has to be included")
             return

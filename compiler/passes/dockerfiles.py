@@ -109,7 +109,9 @@ def _has_hashes(environment: Environment, context: Context) -> bool:
     folder = environment.working_directory
     path = environment.file or (f"{folder}/requirements.txt" if folder else "requirements.txt")
     if not context.files.is_file(path):
-        context.sink.report(codes.MISSING_FILE, f'"{path}" is not there', environment.origin, field="file")
+        context.sink.report(
+            codes.MISSING_FILE, f'"{path}" {context.files.absence(path)}', environment.origin, field="file"
+        )
         return False
     source = context.files.source(path, context.sink)
     return source is not None and "--hash=" in source.text

@@ -47,7 +47,9 @@ class _Scripts:
     def interface(self, path: str, at: Origin | None) -> tuple[Source, Interface] | None:
         """What a script reads; None where it can't be known. That it is not there is said at every place."""
         if not self.context.files.is_file(path):
-            self.context.sink.report(codes.MISSING_FILE, f'"{path}" is not there', at, field="script")
+            self.context.sink.report(
+                codes.MISSING_FILE, f'"{path}" {self.context.files.absence(path)}', at, field="script"
+            )
             return None
         if path not in self.read:
             self.read[path] = self._interface(path)

@@ -75,7 +75,7 @@ def find_function(service: Service, folder: str, built: str | None, context: Con
         return None
     file, base = found
     if not context.files.is_file(file):
-        context.sink.report(codes.MISSING_FILE, f'"{file}" is not there', at, field="function")
+        context.sink.report(codes.MISSING_FILE, f'"{file}" {context.files.absence(file)}', at, field="function")
         return None
     source = context.files.source(file, context.sink)
     if source is None:

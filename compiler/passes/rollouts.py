@@ -64,7 +64,7 @@ def _holding(rollout: Rollout, image: str | None, job: Job, context: Context) ->
     held = False
     for path in rollout.documents:
         if not context.files.is_file(path):
-            message = f'the document "{path}" is not a file of the repository'
+            message = f'the document "{path}" {context.files.absence(path)}'
             context.sink.report(codes.MISSING_FILE, message, at, field=f"documents[{path}]")
             continue
         source = context.files.source(path, context.sink)

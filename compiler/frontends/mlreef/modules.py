@@ -206,7 +206,7 @@ def _declared(said: Said, free: list[Script], names: dict[str, str], context: Co
     if entry is not None:
         at = said.slot
         if not context.files.is_file(str(entry)):
-            context.sink.report(core.MISSING_FILE, f'"{entry}" is not there', at, field="entry")
+            context.sink.report(core.MISSING_FILE, f'"{entry}" {context.files.absence(str(entry))}', at, field="entry")
             return None
         script = scripts.read_script(str(entry), context.files, context.sink)
         if script is None:

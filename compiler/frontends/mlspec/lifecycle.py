@@ -174,7 +174,7 @@ class _Lifecycle:
         if path is None:
             return []
         if not self.repository.is_file(path):
-            self.sink.report(core.MISSING_FILE, f'"{path}" is not there', item.at)
+            self.sink.report(core.MISSING_FILE, f'"{path}" {self.repository.absence(path)}', item.at)
             return []
         document = read_document(path, self.repository, self.sink)
         if document is None or document.kind != "objectives":
@@ -205,7 +205,7 @@ class _Lifecycle:
         path = self._from_root(value)
         made = {output.path for job in self.jobs.values() for output in job.outputs if isinstance(output, Artifact)}
         if path is not None and not self.repository.is_file(path) and (path,) not in made:
-            self.sink.report(core.MISSING_FILE, f'"{path}" is not there', value.at)
+            self.sink.report(core.MISSING_FILE, f'"{path}" {self.repository.absence(path)}', value.at)
 
     def _report(self, body: View, name: str) -> str:
         said = body.get("report")
@@ -281,7 +281,7 @@ class _Lifecycle:
         path = self._from_root(record)
         if path is None or not self.repository.is_file(path):
             if path is not None:
-                self.sink.report(core.MISSING_FILE, f'"{path}" is not there', record.at)
+                self.sink.report(core.MISSING_FILE, f'"{path}" {self.repository.absence(path)}', record.at)
             return []
         document = read_document(path, self.repository, self.sink)
         if document is None or document.kind not in ("inferenceLog", "inferenceRequest"):

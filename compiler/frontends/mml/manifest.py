@@ -452,7 +452,7 @@ def folds_in(path: str, reading: Reading, at: Span) -> int | None:
     import json
 
     if not reading.files.is_file(path):
-        reading.sink.report(core.MISSING_FILE, f'"{path}" is not there', at)
+        reading.sink.report(core.MISSING_FILE, f'"{path}" {reading.files.absence(path)}', at)
         return None
     source = reading.files.source(path, reading.sink)
     if source is None:
@@ -474,7 +474,7 @@ def _read_commands(slot: Slot, reading: Reading) -> None:
     if path is None:
         return
     if not reading.files.is_file(path):
-        reading.sink.report(core.MISSING_FILE, f'"{path}" is not there', slot.span_here)
+        reading.sink.report(core.MISSING_FILE, f'"{path}" {reading.files.absence(path)}', slot.span_here)
         return
     source = reading.files.source(path, reading.sink)
     if source is not None:

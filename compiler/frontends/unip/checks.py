@@ -198,7 +198,7 @@ def sample_request(service: Component, module: Module) -> tuple[Slot, str] | Non
         return None
     path = join(module.folder, str(slot.value))
     if not module.repository.is_file(path):
-        module.sink.report(core.MISSING_FILE, f'"{path}" is not there', slot)
+        module.sink.report(core.MISSING_FILE, f'"{path}" {module.repository.absence(path)}', slot)
         return None
     source = module.repository.source(path, module.sink)
     return None if source is None else (slot, source.text.strip())
