@@ -114,6 +114,7 @@ BARE_SIDECAR = Code("HR3051", "bare-sidecar", WARNING, "a service is smoke-teste
 DEPLOY_ON_CHANGE_REQUEST = Code(
     "HR3052", "deploy-on-change-request", NOTE, "a deployment without `when` does not run on change requests"
 )
+UNKEPT_IMAGE = Code("HR3053", "unkept-image", NOTE, "an image is built, and nobody publishes or uses it")
 
 # HR40xx: any target
 UNSUPPORTED = Code("HR4001", "unsupported", ERROR, "the target can't do this")

@@ -113,9 +113,14 @@ MOST_COMPARED = 100_000  # words that a run compares to suggest others, some 10 
 
 
 class Sink:
-    """Takes every finding of a run. Reporting the same thing at the same place twice keeps one."""
+    """Takes every finding of a run. Reporting the same thing at the same place twice keeps one.
+
+    `parts` are names that are not the manifest's, of what one thing of the manifest was split into, with its own: a
+    message that quotes one quotes the manifest's, and what all parts have is said once.
+    """
 
     def __init__(self) -> None:
+        self.parts: dict[str, str] = {}
         self.reports = 0  # how often something was reported, the same thing again included
         self._compared = 0
         self._found: dict[tuple[str, int, int, str, str], Diagnostic] = {}
@@ -138,7 +143,7 @@ class Sink:
         self.reports += 1
         found = Diagnostic(
             code,
-            message,
+            _quoting(message, self.parts) if self.parts else message,
             place(at, field),
             severity=severity,
             labels=labels,
@@ -212,6 +217,10 @@ def _edit_distance(left: str, right: str, limit: int) -> int:
             return limit
         before, row = row, new
     return min(row[-1], limit)
+
+
+def _quoting(message: str, parts: dict[str, str]) -> str:
+    return '"'.join(parts.get(piece, piece) if at % 2 else piece for at, piece in enumerate(message.split('"')))
 
 
 def readable(message: str) -> str:

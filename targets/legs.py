@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from compiler.diagnostics import Sink
     from compiler.matrix import Leg
 
     Members: TypeAlias = dict[str, tuple[str, ...]]
@@ -49,6 +50,13 @@ def expand(jobs: tuple[Job, ...], also: frozenset[str] = frozenset()) -> tuple[t
     """
     wanted = with_leg_edges(jobs) | also
     return _split(jobs, dict.fromkeys((job.name for job in jobs if job.name in wanted), 1))
+
+
+def say_whole(sink: Sink, members: Members) -> None:
+    """Let messages about what a job became name the job: the manifest has no other name."""
+    for name, parts in members.items():
+        if parts != (name,):
+            sink.parts.update(dict.fromkeys(parts, name))
 
 
 def turns(jobs: tuple[Job, ...], members: Members) -> dict[str, int]:

@@ -128,3 +128,25 @@ def test_a_limit_holds_on_argo_and_is_said_not_to_on_github(tmp_path: Path) -> N
     )
     held = [one["synchronization"]["mutexes"] for one in workflow["spec"]["templates"] if "synchronization" in one]
     assert held == [[{"name": f"{{{{workflow.uid}}}}-split-{turn}"}] for turn in (0, 1, 0)]
+
+
+FAULTY = """\
+version: 1
+name: faulty
+jobs:
+  train: {run: train.sh, matrix: {fold: [0, 1]}, resources: {gpu: {kind: a100, count: 1}}, resume: {paths: [ck]}, timeout: 1h}
+  test: {needs: [{job: train, legs: same}], matrix: {fold: [0, 1]}, run: test.sh}
+"""
+
+
+def test_what_is_wrong_with_all_legs_is_said_once_of_the_job(tmp_path: Path) -> None:
+    """A leg that a target makes a job of has a name that the manifest does not have."""
+    (tmp_path / "headrace.yaml").write_text(FAULTY, encoding="utf-8")
+    compiled = subprocess.run(
+        [sys.executable, "-m", "compiler", "compile", "--target", "argo", "--target", "github"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    said = compiled.stderr + compiled.stdout
+    assert "fold=" not in said
+    assert said.count("error[HR4303") == said.count('"train" asks for a GPU of a100') == 1
+    assert said.count("error[HR4206") == said.count("error[HR4308") == 1

@@ -24,6 +24,7 @@ from compiler.ir import (
     Project,
     Ref,
     deployed_images,
+    holes,
 )
 from compiler.passes.context import Context, labels, over_groups, over_pool
 
@@ -338,12 +339,30 @@ def place_unused_builds(project: Project, context: Context) -> Project:
     def place(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
         if not any(isinstance(job.action, BuildImage) for job in jobs):
             return jobs
+        _check_kept(jobs, told, context)
         needed = {need.job for job in jobs for need in job.needs}
         last = [job.name for job in jobs if job.name not in needed and not isinstance(job.action, BuildImage)]
         return tuple([_placed(job, () if job.name in needed else last) for job in jobs])
 
-    del context  # nothing to report
+    told: set[str] = set()
     return over_groups(project, place)
+
+
+def _check_kept(jobs: tuple[Job, ...], told: set[str], context: Context) -> None:
+    """Say of each image that is built and goes nowhere: that the Dockerfile works is all that such a job shows."""
+    used: set[str] = set()
+    for job in jobs:
+        used.update(ref.name for ref in holes(job) if ref.kind == "images")
+        used.update(deployed_images(job.action) if isinstance(job.action, Deploy) else ())
+    for job in jobs:
+        action = job.action
+        if not isinstance(action, BuildImage) or action.publish is not None or job.name in told:
+            continue
+        if (action.environment or job.name) not in used:
+            told.add(job.name)
+            message = f'"{job.name}" builds an image that nobody keeps: it is not published, and no job runs in it or deploys it'
+            advice = "say where it goes with `publish`; without, the job shows that the image can be built"
+            context.sink.report(codes.UNKEPT_IMAGE, message, job.origin, help=advice)
 
 
 def _placed(job: Job, last: Iterable[str]) -> Job:

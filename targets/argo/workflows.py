@@ -93,6 +93,7 @@ def _laid_out(
 ) -> tuple[Made, tuple[Job, ...], dict[str, tuple[str, ...]]]:
     """What a pipeline is made in, its jobs with the legs of some as jobs, and those by the job that they are of."""
     expanded, members = expansion.expand(pipeline.jobs, frozenset(forced))
+    expansion.say_whole(sink, members)
     expanded = _with_ruled_out(expanded)
     named = Names(project, pipeline, expanded)
     scope = Scope(project, pipeline, settings, options, images, named, uses_of(pipeline, project), sink)

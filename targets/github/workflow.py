@@ -28,7 +28,7 @@ from targets import commands, names, runners, secrets
 from targets.github import codes, expressions
 from targets.github.conditions import Facts
 from targets.github.limits import LIMITS
-from targets.legs import chunk, expand, only, turns
+from targets.legs import chunk, expand, only, say_whole, turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Workflow:
             for part in chunk_members[middle]
         }
         self.members = {name: tuple(p for m in whole for p in chunk_members[m]) for name, whole in leg_members.items()}
+        say_whole(sink, self.members)
         self.whole = {job.name: job for job in pipeline.jobs}  # as the pipeline has them
         self.ids = names.unique((job.name for job in self.jobs), legal_id, LIMITS["characters of an id"], key=str.lower)
         self.artifact_ids = self.ids
