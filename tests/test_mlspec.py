@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -375,6 +376,20 @@ def test_a_literal_credential_is_an_error_that_is_not_quoted(tmp_path: Path) -> 
     found = read(write(tmp_path, model__yaml=text), "model.yaml")
     assert found.codes == ["HR3413"]
     assert "k3yOfMine" not in found.found[0].message
+
+
+@pytest.mark.parametrize("value", ["[ages]", "{a: b}", "[]", "{}", "!t x"])
+@pytest.mark.parametrize("key", ["data_store", "bucket", "path"])
+def test_a_place_of_another_shape_makes_no_job(key: str, value: str, tmp_path: Path) -> None:
+    text = re.sub(rf"initial_model: (.*){key}: [^,}}]*", rf"initial_model: \1{key}: {value}", MODEL + TRAIN + STORES)
+    found = read(write(tmp_path, model__yaml=text), "model.yaml")
+    assert len(found.found) >= 1
+    assert all(one.span is not None for one in found.found)
+
+
+def test_every_line_break_counts(tmp_path: Path) -> None:
+    text = "name: ages\nprocess:\n -  name: hook\n       command: a\rb.csv\n"
+    assert read(write(tmp_path, model__yaml=text), "model.yaml").codes == ["HR2401", "HR1003"]
 
 
 def test_no_input_ends_in_a_traceback(tmp_path: Path) -> None:

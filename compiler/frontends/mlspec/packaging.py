@@ -63,9 +63,8 @@ SERVING = "serving"  # the environment whose image is built from a function and 
 DEFAULT_TOLERANCES = {"rtol": "0.001", "atol": "0.00001"}  # for a model that says none
 
 
-def read_model(document: Document, folder: str, repository: Files, sink: Sink) -> Project | None:
-    """The project of a model, from the one file or from all of its parts."""
-    errors = sink.count(ERROR)
+def read_model(document: Document, folder: str, repository: Files, sink: Sink, errors: int) -> Project | None:
+    """The project of a model, from the one file or from all of its parts; None where they brought more than `errors`."""
     model = Model(documents_of(document, folder, repository, sink), sink)
     check_model(model, sink)
     if sink.count(ERROR) > errors:

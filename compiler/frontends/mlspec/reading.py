@@ -33,6 +33,7 @@ class Document:
 
 def read_unit(unit: str, repository: Files, sink: Sink) -> Project | None:
     """The project of a file, with the part files and modules that belong to it; None for one that only describes."""
+    errors = sink.count(ERROR)
     document = read_document(unit, repository, sink)
     if document is None:
         return None
@@ -44,7 +45,7 @@ def read_unit(unit: str, repository: Files, sink: Sink) -> Project | None:
     if document.kind == "packaging":
         from compiler.frontends.mlspec.packaging import read_model
 
-        return read_model(document, folder, repository, sink)
+        return read_model(document, folder, repository, sink, errors)
     return None  # it describes, and makes no work
 
 

@@ -78,7 +78,7 @@ class _Mended:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.lines = source.text.split("\n")
+        self.lines = source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self.taken: dict[int, list[tuple[int, int]]] = {}  # by line, from 1: column from 0 and number of blanks
 
     def faults(self, found: list[Diagnostic]) -> tuple[list[Fault], list[Diagnostic]]:
