@@ -405,6 +405,11 @@ class BuildImage(Node):
     software: Environment | None = None  # made by a pass: what the image holds, where `prebuild` asks for it
 
 
+def dockerfile_of(build: Build) -> str:
+    """The path of a build's Dockerfile: where none is named, that of its context."""
+    return build.file or (f"{build.context}/Dockerfile" if build.context not in (None, ".", "") else "Dockerfile")
+
+
 class Deploy(Node):
     """Roll something out. `documents` are repository paths of Kubernetes documents, for gitops of any files and folders.
 

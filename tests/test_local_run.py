@@ -582,6 +582,28 @@ def test_an_image_is_used_through_an_engine_or_its_absence_is_said(
     assert "=v" not in call
 
 
+def test_a_build_takes_the_dockerfile_that_the_targets_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """podman would take a Containerfile beside it."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    text = f'#!/bin/sh\n[ "$1" != build ] || (echo "$(pwd) $@" >> {tmp_path}/calls)\n'
+    written = ["sh", "-c", 'cat > "$0" && chmod +x "$0"', str(programs / "podman")]
+    subprocess.run(written, input=text, text=True, check=True)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    here = place(
+        tmp_path,
+        "  a: {build: {context: svc}}\n  b: {build: {context: svc, file: other.Dockerfile}, needs: [a]}\n"
+        "  c: {build: {}, needs: [b]}\n",
+        **dict.fromkeys(("svc/Dockerfile", "svc/Containerfile", "other.Dockerfile", "Dockerfile"), "FROM scratch\n"),
+    )
+    assert here.run(engine="podman").statuses() == {"a": "ran", "b": "ran", "c": "ran"}
+    found = []
+    for line in (tmp_path / "calls").read_text().splitlines():
+        checkout, *words = line.split()
+        found.append([os.path.relpath(words[at], checkout) for at in (words.index("--file") + 1, -1)])
+    assert found == [["svc/Dockerfile", "svc"], ["other.Dockerfile", "svc"], ["Dockerfile", "."]]
+
+
 # ---------------------------------------------------------------------------------------------------- parameters, plan
 
 

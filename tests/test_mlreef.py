@@ -532,17 +532,25 @@ def test_a_generated_file_becomes_jobs_without_its_secrets(files: Files) -> None
     assert read_source(Source("headrace.yaml", written), ".mlreef.yml", Sink()) == project
 
 
-def test_a_generated_publication_becomes_an_image(files: Files) -> None:
+@pytest.mark.parametrize(
+    ("words", "build"),
+    [
+        ("-f Dockerfile .", ir.Build(context=".", file="Dockerfile")),
+        ("--no-cache --file=docker/Dockerfile --pull app", ir.Build(context="app", file="docker/Dockerfile")),
+        ("app/", ir.Build(context="app")),  # docker takes the context's own
+    ],
+)
+def test_a_generated_publication_becomes_an_image(files: Files, words: str, build: ir.Build) -> None:
     text = (
         "variables:\n  EPF_PUBLISH_URL: http://b/1\n  EPF_PUBLISH_SECRET: 5d39f0f2c4b6a7f8\n  PUBLISH_BRANCH: feature/x\n"
         "  PUBLISH_VERSION: 2\njob:\n  only: [feature/x]\n  script:\n"
-        '    - docker build --tag "$CI_REGISTRY_IMAGE:$PUBLISH_BRANCH-$PUBLISH_VERSION" -f Dockerfile .\n'
+        f'    - docker build --tag "$CI_REGISTRY_IMAGE:$PUBLISH_BRANCH-$PUBLISH_VERSION" {words}\n'
         '    - docker push "$CI_REGISTRY_IMAGE:$PUBLISH_BRANCH-$PUBLISH_VERSION"\n'
     )
     project = files.read(text, ".mlreef.yml")
     assert project is not None
     (environment,) = project.environments
-    assert environment.build == ir.Build(context=".", file="Dockerfile")
+    assert environment.build == build
     assert environment.publish == ir.Publish(tags=(("feature-x-2",),))
     assert project.pipelines[0].triggers == (ir.OnPush(branches=("feature/x",)), ir.OnManual())
 

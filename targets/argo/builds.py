@@ -6,10 +6,10 @@ process sandbox is off, seccomp and AppArmor are unconfined, the user is 1000.
 
 from __future__ import annotations
 
-from posixpath import basename, dirname, join
+from posixpath import basename, dirname
 
 from compiler import images as known_images
-from compiler.ir import BuildImage, OnChangeRequest, Ref
+from compiler.ir import BuildImage, OnChangeRequest, Ref, dockerfile_of
 from targets import commands, logins, prebuilt
 from targets.argo import artifacts, jobs, pods, spelling
 
@@ -149,7 +149,7 @@ def _secrets(scope: Scope, build: Build, made: pods.Pod) -> list[str]:
 
 def _arguments(build: Build, secrets: list[str]) -> str:
     context = build.context or "."
-    file = build.file or join(context, "Dockerfile")
+    file = dockerfile_of(build)
     given: list[Text] = [
         ("--frontend=dockerfile.v0",),
         (f"--local=context={context}",),

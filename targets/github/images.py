@@ -255,7 +255,7 @@ def _build(workflow: Workflow, job: Job, leaves: bool) -> Step:
     assert isinstance(action, BuildImage)
     build = action.build
     options: dict[str, Any] = {"context": expressions.written(build.context or ".")}
-    if build.file:
+    if build.file:  # nothing said: the action takes the context's
         options["file"] = expressions.written(build.file)
     if build.target:
         options["target"] = expressions.written(build.target)

@@ -6,7 +6,7 @@ https://docs.gitlab.com/ci/docker/using_buildkit/
 from __future__ import annotations
 
 from compiler.images import HELPER
-from compiler.ir import BuildImage, Ref
+from compiler.ir import BuildImage, Ref, dockerfile_of
 from targets.commands import literal, pinned, variable, word
 from targets.gitlab.values import ON_CHANGE_REQUEST, expanded
 
@@ -121,12 +121,11 @@ def build_lines(
     action = _action(job)
     build = action.build
     context = literal(build.context or ".")
-    file = build.file or "Dockerfile"
-    folder, _, name = file.rpartition("/")
+    folder, _, name = dockerfile_of(build).rpartition("/")
     options = [
         "--frontend dockerfile.v0",
         f"--local context={context}",
-        f"--local dockerfile={literal(_dockerfile_folder(build.context, folder))}",
+        f"--local dockerfile={literal(folder or '.')}",
         f"--opt filename={literal(name)}",
     ]
     options.extend(f"--opt build-arg:{argument.name}={word(argument.value)}" for argument in build.args)
@@ -208,12 +207,6 @@ def _login(action: BuildImage, settings: Settings, sign_in: list[str]) -> list[s
     if sign_in:
         return []
     return [LOGIN_ELSEWHERE if is_elsewhere(action, settings) else LOGIN_HERE]
-
-
-def _dockerfile_folder(context: str | None, folder: str) -> str:
-    """A build's file is named from the repository's root."""
-    del context
-    return folder or "."
 
 
 def _variable_of(job: Job) -> str:

@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable
 
-from compiler.ir import BuildImage
+from compiler.ir import BuildImage, dockerfile_of
 from targets import prebuilt
 from targets.local import process
 from targets.local.containers import Engine
@@ -59,7 +59,7 @@ def build(
         if rendered.text is not None and rendered.path in (made.file, f"{made.file}.dockerignore"):
             write_whole(os.path.join(checkout, rendered.path), rendered.text)
     line = [engine.program, "build" if engine.name != "buildah" else "bud", "--tag", reference]
-    file = os.path.join(checkout, made.file) if made.file is not None else None
+    file = os.path.join(checkout, dockerfile_of(made))  # said, since podman would take a Containerfile before it
     if action.software is not None:
         file = os.path.join(temporary, "Dockerfile")
         with open(file, "w", encoding="utf-8") as stream:
@@ -67,8 +67,7 @@ def build(
         line += [
             word for variable in one.job.env for word in ("--build-arg", f"{variable.name}={text(variable.value)}")
         ]
-    if file is not None:
-        line += ["--file", file]
+    line += ["--file", file]
     if made.target is not None:
         line += ["--target", made.target]
     line += [word for platform in made.platforms for word in ("--platform", platform)]

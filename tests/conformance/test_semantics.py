@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from posixpath import join, normpath
 from typing import Any
 
 import pytest
 import yaml
 
 from compiler.driver import is_ours
-from compiler.ir import BuildImage, Call, Deploy, Environment, Job, Ref, Support
+from compiler.ir import BuildImage, Call, Deploy, Environment, Job, Ref, Support, dockerfile_of
 from targets import runtime
 from tests.conformance.cases import CASES, Case, Lowered, by_pair, cases_of, emitted, lowered
 from tests.conformance.readback_gitlab import GLOBAL
@@ -245,6 +246,27 @@ def test_change_requests_build_without_pushing(name: str) -> None:
     one = case("images")
     text = "\n".join(emitted(one, name).yaml.values())
     assert {"github": "github.event_name != 'pull_request'", "gitlab": "push=false"}[name] in text
+
+
+@pytest.mark.parametrize("name", ["github", "gitlab", "argo"])
+def test_a_build_takes_its_contexts_dockerfile(name: str) -> None:
+    """Where it names none, on every target alike."""
+    one = case("images")
+    builds = [job.action.build for job in jobs_of(lowered(one)) if isinstance(job.action, BuildImage)]
+    assert any(build.context == "app" and build.file is None for build in builds)
+    wanted = {(build.context or ".", dockerfile_of(build)) for build in builds}
+    if name == "github":
+        steps = [
+            step for _, job in github_jobs(one) for step in job["steps"] if "docker/build-push" in step.get("uses", "")
+        ]
+        given = [step["with"] for step in steps]
+        # https://github.com/docker/build-push-action#inputs
+        found = {(options["context"], options.get("file", f"{options['context']}/Dockerfile")) for options in given}
+    else:
+        text = "\n".join(emitted(one, name).yaml.values())
+        places = re.findall(r"context=([\w./-]+)\W+local.dockerfile=([\w./-]+)\W+opt.filename=([\w./-]+)", text)
+        found = {(context, normpath(join(folder, file))) for context, folder, file in places}
+    assert found == wanted
 
 
 @by_pair

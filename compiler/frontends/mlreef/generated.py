@@ -53,6 +53,7 @@ _RUN = ("${DOCKER_COMMAND}", "$DOCKER_COMMAND", "docker run")
 _WITH_VALUE = frozenset(
     ("-v", "--volume", "-e", "--env", "-w", "--workdir", "--name", "--gpus", "--network", "-u", "--user")
 )
+_BUILD_FLAGS = frozenset(("--no-cache", "--pull", "-q", "--quiet", "--rm", "--force-rm", "--squash", "--compress"))
 
 
 class _Line:
@@ -341,22 +342,20 @@ class _Generated:
         at = 2
         while at < len(words) and words[at].startswith("-"):
             option, equals, value = words[at].partition("=")
-            if not equals and at + 1 < len(words):
+            if not equals and option not in _BUILD_FLAGS and at + 1 < len(words):
                 at += 1
                 value = words[at]
             options[{"-f": "--file", "-t": "--tag"}.get(option, option)] = value
             at += 1
         origin = At("script", line.at)
         context = normpath(words[at]) if at < len(words) else "."
-        file = normpath(options.get("--file", "Dockerfile"))
+        file = self._path(normpath(options["--file"])) if "--file" in options else None
         tag = options.get("--tag", "").rpartition(":")[2]
         name = "module"
         self.environments.append(
             Environment(
                 name=name,
-                build=Build(
-                    context=self._path(context) if context != "." else self.folder or ".", file=self._path(file)
-                ),
+                build=Build(context=self._path(context) if context != "." else self.folder or ".", file=file),
                 publish=Publish(tags=(self._tag(tag),)),
                 origin=origin,
             )
