@@ -9,10 +9,10 @@ from compiler.source import At, Source, Span
 
 
 class Files:
-    """A work tree that holds these texts."""
+    """A work tree that holds these texts, and a Dockerfile."""
 
     def __init__(self, **texts: str) -> None:
-        self.texts = texts
+        self.texts = {"Dockerfile": "FROM scratch\n", **texts}
 
     def exists(self, path: str) -> bool:
         return path in self.texts

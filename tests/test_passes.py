@@ -41,10 +41,11 @@ class Lowered:
 
 
 class Bench:
-    """A folder in which small manifests are lowered."""
+    """A folder with a Dockerfile, in which small manifests are lowered."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        (root / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
 
     def __call__(self, text: str, **files: str) -> Lowered:
         for name, content in files.items():
@@ -892,7 +893,7 @@ def test_names_outside_of_jobs_name_something(lowered: Bench, text: str, name: s
 
 
 def test_environments_in_place_are_built_too(lowered: Bench) -> None:
-    found = lowered("jobs: {a: {run: x, environment: {build: {context: docker}}}}")
+    found = lowered("jobs: {a: {run: x, environment: {build: {context: docker}}}}", docker__Dockerfile="")
     assert found.codes() == []
     assert found.needs("a") == ["build-a"]
     found = lowered("services: {s: {environment: {build: {context: .}}, port: 1}}")
@@ -905,7 +906,9 @@ def test_two_environments_of_one_name_are_not_one(lowered: Bench) -> None:
         """
 environments: {a: {build: {context: one}}}
 jobs: {a: {run: x, environment: {build: {context: two}}}, b: {run: x, environment: a}}
-"""
+""",
+        one__Dockerfile="",
+        two__Dockerfile="",
     )
     assert found.codes() == ["duplicate-name"]
 
@@ -1049,11 +1052,11 @@ def test_a_deployment_waits_for_the_image_that_it_names(lowered: Bench) -> None:
 environments: {app: {build: {}, publish: {}}}
 jobs: {d: {deploy: {platform: apply, documents: [k.yaml], image: %s}}}
 """
-    found = lowered(text % "app", k_yaml="")
+    found = lowered(text % "app", **{"k.yaml": ""})
     assert found.codes() == []
     assert found.needs("d") == ["build-app"]
     assert found.job("d").condition == NOT_A_CHANGE_REQUEST
-    found = lowered(text % "ap", k_yaml="")
+    found = lowered(text % "ap", **{"k.yaml": ""})
     assert found.codes("error") == ["unknown-environment"]
 
 
@@ -1087,6 +1090,7 @@ jobs:
   a: {extends: t, entry: {module: t}, environment: {build: {context: c}}}
 """,
         t_py="",
+        c__Dockerfile="",
     )
     assert found.codes() == []
     action, environment = found.job("a").action, found.job("a").environment
@@ -1205,3 +1209,65 @@ def test_the_item_is_marked_and_not_the_list(lowered: Bench, more: str, code: st
     assert one.span is not None
     assert one.span.text == marked
     assert one.span.start == one.span.source.text.rindex(marked)
+
+
+@pytest.mark.parametrize(
+    ("more", "marked"),
+    [
+        ("jobs: {a: {build: {context: svc}}}", "svc"),
+        ("jobs: {a: {build: {context: ., file: svc/Dockerfile}}}", "svc/Dockerfile"),
+        ("environments: {e: {build: {context: svc}}}\njobs: {a: {run: x, environment: e}}", "svc"),
+        ("services: {s: {environment: {build: {context: svc}}, port: 1}}", "svc"),
+        ("pipelines: {p: {on: [push], jobs: {a: {build: {context: svc}}}}}", "svc"),
+        ("jobs: {a: {deploy: {platform: apply, documents: [headrace.yaml, k8s]}}}", "k8s"),
+        (
+            "jobs: {a: {run: x, outputs: [other]}, b: {deploy: {platform: gitops, documents: [k8s/a.yaml]}}}",
+            "k8s/a.yaml",
+        ),
+    ],
+)
+def test_a_file_that_an_action_names_is_missed(lowered: Bench, more: str, marked: str) -> None:
+    (one,) = [one for one in lowered(more).found if one.code.name == "missing-input"]
+    assert one.severity == "warning"
+    assert one.span is not None
+    assert one.span.text == marked
+    path = f"{marked}/Dockerfile" if marked == "svc" else marked
+    assert one.message == f'"{path}" is made by no job and is not in the work tree'
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "jobs: {a: {build: {}}}",
+        "jobs: {a: {build: {generate: true}, environment: {python: '3.12'}}}",
+        "jobs: {a: {run: x, environment: {python: '3.12', install: pip, file: r.txt, prebuild: true}}}",
+        "jobs: {a: {run: x, outputs: [svc]}, b: {build: {context: svc}, needs: [a]}}",
+        "jobs: {a: {run: x, outputs: [svc/Dockerfile]}, b: {build: {context: svc}, needs: [a]}}",
+        "jobs: {a: {run: x, outputs: [{changed: [svc]}]}, b: {build: {context: svc}, needs: [a]}}",
+        "jobs: {a: {run: x, outputs: [k/a.yaml]}, b: {deploy: {platform: apply, documents: [k]}, needs: [a]}}",
+        """
+jobs:
+  a: {run: "x {{ matrix.i }}", matrix: {i: [1]}, outputs: ["k/{{ matrix.i }}"]}
+  b: {deploy: {platform: apply, documents: [k/1]}, needs: [a]}
+""",
+        """
+jobs: {a: {run: x, outputs: [k]}}
+pipelines: {p: {on: [push], jobs: {b: {deploy: {platform: apply, documents: [k]}, needs: [a]}}}}
+""",
+        """
+stores: {s: {kind: s3, url: "s3://b"}}
+datasets: {d: {path: k, store: s}}
+jobs: {a: {datasets: [d], deploy: {platform: apply, documents: [k/a.yaml]}}}
+""",
+    ],
+)
+def test_a_file_that_a_job_makes_is_not_missed(lowered: Bench, more: str) -> None:
+    assert not {"missing-input", "wrong-type", "unknown-key"} & set(lowered(more, **{"r.txt": ""}).codes())
+
+
+def test_a_build_of_an_unknown_environment_is_one_fault(lowered: Bench) -> None:
+    (lowered.root / "Dockerfile").unlink()
+    assert lowered("environments: {e: {build: {}}}\njobs: {a: {build: f}, b: {run: x, environment: e}}").codes() == [
+        "missing-input",
+        "unknown-environment",
+    ]

@@ -43,6 +43,7 @@ PASSES: tuple[Callable[[Project, Context], Project], ...] = (
     templates.resolve_templates,
     dockerfiles.write_dockerfiles,
     environments.create_builds,
+    edges.check_named_files,
     gates.check_objectives,
     services.lower_services,
     models.lower_models,

@@ -7,7 +7,7 @@ Paths are compared as they will be, leg by leg: matrix values are known at compi
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import Artifact, Job, Need, Project, Ref
+from compiler.ir import Artifact, Build, BuildImage, ChangedFiles, Deploy, Job, Need, Project, Ref, dockerfile_of
 from compiler.matrix import label, legs, matching
 from compiler.passes.context import Context, hole, labels, named, over_pool
 
@@ -32,6 +32,56 @@ class _Folder:
 
 def resolve_edges(project: Project, context: Context) -> Project:
     return over_pool(project, lambda jobs, pool: _resolved(jobs, pool, context))
+
+
+def check_named_files(project: Project, context: Context) -> Project:
+    """Report a build's Dockerfile, and what a job deploys, where no job makes it and it is not in the work tree."""
+    rendered = {one.path for one in project.rendered}
+    datasets = {dataset.name: dataset.path for dataset in project.datasets}
+
+    def check(jobs: tuple[Job, ...], pool: tuple[Job, ...]) -> tuple[Job, ...]:
+        named = ((job, field, path) for job in jobs for field, path in _named_files(job, datasets))
+        absent = [one for one in named if one[2] not in rendered and not context.files.exists(one[2])]
+        if absent:
+            root, changed = _Folder(), _changed((*jobs, *pool))
+            _offer(root, (*jobs, *pool), set())
+            for job, field, path in absent:
+                if not _producers(root, path) and not _is_below(path, changed):
+                    _report_absent(job, field, path, context)
+        return jobs
+
+    return over_pool(project, check)
+
+
+def _named_files(job: Job, datasets: dict[str, str]) -> list[tuple[str, str]]:
+    """The files of the repository that an action names, and the fields that do; what is an input is checked as one."""
+    action = job.action
+    if isinstance(action, Deploy):
+        given = {concrete(one.path, ()) for one in job.inputs} | {datasets.get(name, "") for name in job.datasets}
+        return [(f"documents[{path}]", path) for path in action.documents if not _is_below(path, given)]
+    if not isinstance(action, BuildImage) or action.software is not None or action.build.generate:
+        return []
+    build = action.build
+    if build.origin is None and build == Build():  # of an environment that there is not
+        return []
+    return [("file" if build.file else "context", dockerfile_of(build))]
+
+
+def _changed(jobs: tuple[Job, ...]) -> set[str]:
+    """The paths below which jobs leave whatever they change."""
+    outputs = (output for job in jobs for output in job.outputs if isinstance(output, ChangedFiles))
+    return {path for output in outputs for path in output.paths or (".",)}
+
+
+def _is_below(path: str, folders: set[str]) -> bool:
+    return any(folder in (".", path) or path.startswith(f"{folder}/") for folder in folders)
+
+
+def _report_absent(job: Job, field: str, path: str, context: Context) -> None:
+    action = job.action
+    at = (action.build.origin if isinstance(action, BuildImage) else None) or getattr(action, "origin", None)
+    message = f'"{path}" is made by no job and is not in the work tree'
+    context.sink.report(codes.MISSING_INPUT, message, at or job.origin, field=field)
 
 
 def check_outputs(jobs: tuple[Job, ...], context: Context) -> _Folder:
