@@ -2,7 +2,8 @@
 
 Needs are judged as GitLab's own processing does it (lib/gitlab/ci/status/composite.rb, app/services/ci/process_build_service.rb):
 one skipped need means `skipped` at once, whatever the others do; else all must have ended; then any failure that is not allowed
-means `failed`. `on_failure` runs after `failed` alone, `always` after all three. Rules are taken to hold.
+means `failed`. `on_failure` runs after `failed` alone, `always` after all three. Rules are taken to hold, but for those with one
+condition that does not; a need of a job that they leave out must be optional.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ VALID = {"on_success": ("success",), "on_failure": ("failed",), "always": ENDED}
 class Run:
     """One run of everything that was emitted. `outputs` has the manifest's jobs with what they leave; those `failing` fail."""
 
-    def __init__(self, made: Emitted, outputs: dict[str, set[str]], failing: set[str], seed: int) -> None:
+    def __init__(
+        self, made: Emitted, outputs: dict[str, set[str]], failing: set[str], seed: int, untrue: str | None = None
+    ) -> None:
+        self.untrue = untrue
         self.made = made
         self.outputs = outputs
         self.failing = failing
@@ -34,6 +38,10 @@ class Run:
 
     def _file(self, file: dict[str, Any]) -> str:
         jobs = {name: resolved(file, name) for name in jobs_of(file)}
+        jobs = {name: data for name, data in jobs.items() if not self._is_left_out(data)}
+        for data in jobs.values():
+            there = (one if isinstance(one, dict) else {"job": one} for one in data["needs"])
+            data["needs"] = [one for one in there if one["job"] in jobs or not one.get("optional")]
         state = dict.fromkeys(jobs, "created")
         left: dict[str, set[str]] = {}
         while True:
@@ -49,6 +57,10 @@ class Run:
         self.status.update(state)
         bad = [name for name in jobs if state[name] == "failed" and not jobs[name].get("allow_failure")]
         return "failed" if bad else "success"
+
+    def _is_left_out(self, data: dict[str, Any]) -> bool:
+        rules = data.get("rules")
+        return bool(rules and self.untrue and all(self.untrue in rule.get("if", "") for rule in rules))
 
     def _process(self, jobs: dict[str, Any], state: dict[str, str]) -> bool:
         moved = False

@@ -28,26 +28,46 @@ def outputs(jobs: list[ir.Job]) -> dict[str, set[str]]:
     }
 
 
-def expected(jobs: list[ir.Job], failing: set[str], started: set[str]) -> dict[str, str]:
+ON_PUSH = ir.Compare(subject="event", operator="==", values=("push",))
+PUSHED = '$CI_PIPELINE_SOURCE == "push"'
+
+
+def ruled_out(jobs: list[ir.Job], pushed: bool) -> set[str]:
+    """The jobs that are not there, with all that needs them."""
+    found: set[str] = set()
+    for one in jobs:
+        if (one.condition is not None and not pushed) or any(n.job in found and not n.optional for n in one.needs):
+            found.add(one.name)
+    return found
+
+
+def expected(jobs: list[ir.Job], failing: set[str], started: set[str], pushed: bool) -> dict[str, str]:
     """How each job ends by semantics.md, but for those whose file did not start. The jobs come after what they need."""
     found: dict[str, str] = {}
+    away = ruled_out(jobs, pushed)
     tolerated = {one.name for one in jobs if one.allow_failure}
     for one in jobs:
         before = [need.job for need in one.needs]
         failed = [name for name in before if found[name] == "failed" and name not in tolerated]
-        fine = [found[name] == "success" or (found[name] == "failed" and name in tolerated) for name in before]
+        skippable = {need.job for need in one.needs if need.optional}
+        fine = [
+            found[name] == "success"
+            or (found[name] == "failed" and name in tolerated)
+            or (found[name] == "skipped" and name in skippable)
+            for name in before
+        ]
         runs = {"success": all(fine), "failure": bool(failed), "always": True}[one.run_on or "success"]
-        runs = runs and one.name in started
+        runs = runs and one.name in started and one.name not in away
         found[one.name] = "skipped" if not runs else "failed" if one.name in failing else "success"
     return found
 
 
-def check(jobs: list[ir.Job], failing: set[str], seed: int, made: Emitted | None = None) -> Run:
+def check(jobs: list[ir.Job], failing: set[str], seed: int, made: Emitted | None = None, pushed: bool = True) -> Run:
     """Play it, and compare with what the semantics say: who runs, whether it is well, after whom, with what."""
     made = made or emit(*jobs)
     assert "error" not in [one.severity for one in made.sink.diagnostics], made.messages
-    run = Run(made, outputs(jobs), failing, seed)
-    wanted = expected(jobs, failing, set(run.status))
+    run = Run(made, outputs(jobs), failing, seed, None if pushed else PUSHED)
+    wanted = expected(jobs, failing, set(run.status), pushed)
     assert {name: run.status.get(name, "skipped") for name in wanted} == wanted
     bad = any(wanted[one.name] == "failed" and not one.allow_failure for one in jobs)
     assert run.ended == ("failed" if bad else "success")
@@ -129,27 +149,50 @@ def test_a_condition_of_the_needs_holds_for_the_jobs_between() -> None:
 
 
 @st.composite
-def graphs(draw: st.DrawFn, least: int = 1, most: int = 7, run: str = "true") -> tuple[list[ir.Job], set[str], int]:
+def graphs(
+    draw: st.DrawFn, least: int = 1, most: int = 7, run: str = "true", conditions: bool = True
+) -> tuple[list[ir.Job], set[str], int]:
     jobs: list[ir.Job] = []
     failing: set[str] = set()
+    optional = draw(st.booleans())
     for number in range(draw(st.integers(least, most))):
         name = f"j{number}"
         before = draw(st.lists(st.sampled_from([one.name for one in jobs]), unique=True, max_size=4)) if jobs else []
-        needs = tuple(need(one, artifacts=draw(st.booleans())) for one in before)
+        needs = tuple(
+            need(one, artifacts=draw(st.booleans()), optional=optional and draw(st.booleans())) for one in before
+        )
         run_on = draw(st.sampled_from(["success", "success", "failure", "always"])) if needs else "success"
         left = leaves(name) if draw(st.booleans()) else ()
-        jobs.append(job(name, run, needs=needs, allow_failure=draw(st.booleans()), run_on=run_on, outputs=left))
+        when = draw(st.sampled_from([None, None, ON_PUSH])) if conditions else None
+        allowed = draw(st.booleans())
+        jobs.append(job(name, run, needs=needs, allow_failure=allowed, run_on=run_on, outputs=left, condition=when))
         if draw(st.booleans()):
             failing.add(name)
     return jobs, failing, draw(st.integers(0, 9))
 
 
-@given(graphs())
-def test_every_graph_ends_as_the_semantics_say(drawn: tuple[list[ir.Job], set[str], int]) -> None:
-    check(*drawn)
+@given(graphs(), st.booleans())
+def test_every_graph_ends_as_the_semantics_say(drawn: tuple[list[ir.Job], set[str], int], pushed: bool) -> None:
+    check(*drawn, pushed=pushed)
 
 
-@given(graphs(5, 12, LARGE), st.sampled_from([24_000, 40_000]))
+def test_an_optional_need_that_was_skipped_skips_nobody() -> None:
+    """What it needs failed, so it did not run, and the job does; where it failed itself, the job does not."""
+    jobs = [
+        job("a"),
+        job("b", needs=("a",), outputs=leaves("b")),
+        job("c", needs=(need("b", optional=True),)),
+        job("d", needs=("c",)),
+    ]
+    made = emit(*jobs)
+    assert jobs_of(made.main) == ["a", "b", "b-failed", "b-ended", "c", "d"]
+    assert made.codes == ["HR4002"]
+    assert check(jobs, {"a"}, 1).status["d"] == "success"
+    assert check(jobs, {"b"}, 1).status["c"] == "skipped"
+    assert check(jobs, set(), 1).received["c"] == {"out/b"}
+
+
+@given(graphs(5, 12, LARGE, conditions=False), st.sampled_from([24_000, 40_000]))
 @settings(max_examples=60)
 def test_every_split_graph_ends_as_the_semantics_say(drawn: tuple[list[ir.Job], set[str], int], limit: int) -> None:
     """A part that runs on success alone is not started where a part before it failed: order that a split adds, and says."""

@@ -77,11 +77,10 @@ def test_an_optional_need_brings_its_own_along() -> None:
         job("b", needs=("a",), condition=ON_PUSH),
         job("c", needs=(need("b", optional=True),)),
     )
-    assert made["c"]["needs"] == [
-        {"job": "b", "optional": True},
-        {"job": "a", "artifacts": False, "optional": True},
-    ]
+    assert list(needs_of(made["c"])) == ["b-ended", "a-ended"]
     assert "rules" not in made["c"]
+    assert made["a-ended"]["needs"] == [{"job": "a", "artifacts": False, "optional": True}]
+    assert made["a-ended"]["when"] == "always"
 
 
 def test_an_optional_chain_of_one_condition_reaches_what_always_runs() -> None:
@@ -91,7 +90,19 @@ def test_an_optional_chain_of_one_condition_reaches_what_always_runs() -> None:
         job("b", needs=("a",), condition=ON_PUSH),
         job("c", needs=(need("b", optional=True),)),
     )
-    assert list(needs_of(made["c"])) == ["b", "a", "zero"]
+    assert list(needs_of(made["c"])) == ["b-ended", "zero-ended", "a-ended"]
+
+
+def test_what_comes_before_a_need_anyway_is_waited_for_there() -> None:
+    """Without the build there is no test, and nothing to ship: nobody need tell how it ended."""
+    made = emit(
+        job("build"),
+        job("test", needs=("build",)),
+        job("slow", needs=("build",), condition=ON_PUSH),
+        job("ship", needs=("test", need("slow", optional=True))),
+    )
+    assert made["ship"]["needs"] == ["test", {"job": "slow", "optional": True}]
+    assert jobs_of(made.main) == ["build", "test", "slow", "ship"]
 
 
 def test_run_on_becomes_when() -> None:

@@ -42,13 +42,14 @@ _SAFE_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 class Edge:
     """A need: of a whole unit, or of some of its legs."""
 
-    __slots__ = ("artifacts", "legs", "optional", "unit")
+    __slots__ = ("artifacts", "legs", "optional", "unit", "waits")
 
     def __init__(self, unit: Unit, picked: tuple[Leg, ...] | None, artifacts: bool, optional: bool) -> None:
         self.unit = unit
         self.legs = picked
         self.artifacts = artifacts
         self.optional = optional
+        self.waits = False  # whether it only waits: how the needed one ends does not count
 
     @property
     def count(self) -> int:
@@ -110,25 +111,31 @@ def plan(pipeline: Pipeline, sink: Sink) -> list[Unit]:
     _rename(members, sink)
     for job in jobs:
         needs = _with_optional_ancestors(job, by_name, holds)
+        own = len(job.needs)
         for unit in members[job.name]:
             unit.condition = holds[job.name]
-            unit.edges = _edges(unit, needs, by_name, members)
+            unit.edges = _edges(unit, needs[:own], by_name, members)
+            for edge in _edges(unit, needs[own:], by_name, members) if len(needs) > own else ():
+                edge.waits = True
+                unit.edges.append(edge)
     made: list[Unit] = []
     taken = {unit.name for units in members.values() for unit in units}
     joins = _Joins(taken)
     outcomes = _outcomes(pipeline, taken, sink)
     for job in jobs:
         for unit in members[job.name]:
-            if outcomes is not None and (job.run_on or "success") != "success":
-                made.extend(outcomes.settle(unit))
-            elif sum(edge.count for edge in unit.edges) > LIMITS["needs"]:
+            if outcomes is not None:
+                made.extend(outcomes.settle(unit, _decided(job, by_name)))
+            if sum(edge.count for edge in unit.edges) > LIMITS["needs"]:
                 made.extend(joins.reduce(unit))
             made.append(unit)
     return made
 
 
 def _outcomes(pipeline: Pipeline, taken: set[str], sink: Sink) -> Outcomes | None:
-    if all((job.run_on or "success") == "success" for job in pipeline.jobs):
+    if all((job.run_on or "success") == "success" for job in pipeline.jobs) and not any(
+        need.optional for job in pipeline.jobs for need in job.needs
+    ):
         return None
     from targets.gitlab.outcomes import Outcomes
 
@@ -226,21 +233,39 @@ def _legal(name: str) -> str:
 
 
 def _with_optional_ancestors(job: Job, by_name: dict[str, Job], holds: dict[str, Condition | None]) -> tuple[Need, ...]:
-    """An optional need that is left out no longer makes the job wait for what it would have waited for: those are
-    needed as well, where they are there."""
+    """An optional need that is left out no longer makes the job wait for what it would have waited for: the job waits
+    for those as well, where they are there. They come after the job's own needs."""
     if not any(need.optional for need in job.needs):
         return job.needs
     found = {need.job: need for need in job.needs}
+    before = _decided(job, by_name)
     pending = [need.job for need in job.needs if need.optional and holds[need.job] is not None]
     seen = set(pending)
     while pending:
         for need in by_name[pending.pop(0)].needs:
-            if need.job not in found:
+            if need.job not in found and need.job not in before:
                 found[need.job] = need.replace(artifacts=False, optional=True, legs="all")
             if holds[need.job] is not None and need.job not in seen:
                 seen.add(need.job)
                 pending.append(need.job)
     return tuple(found.values())
+
+
+def _decided(job: Job, by_name: dict[str, Job]) -> set[str]:
+    """The jobs without whose success a job does not run in any case: it need not be told how they ended."""
+    found: set[str] = set()
+    if not any(need.optional for need in job.needs):
+        return found
+    pending = [job]
+    while pending:
+        one = pending.pop()
+        if (one.run_on or "success") != "success":
+            continue
+        for need in one.needs:
+            if not need.optional and need.legs in (None, "all") and need.job not in found:
+                found.add(need.job)
+                pending.append(by_name[need.job])
+    return found
 
 
 def _edges(unit: Unit, needs: Iterable[Need], by_name: dict[str, Job], members: dict[str, list[Unit]]) -> list[Edge]:

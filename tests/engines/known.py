@@ -78,7 +78,12 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "gitlab-ci-local",
         ("outcome", "witness"),
-        {"outcomes": ("after-mail", "after-clean", "clean-late", "mail-late")},
+        {
+            "outcomes": (
+                *("after-mail", "after-clean", "clean-late", "mail-late"),
+                *("without-late", "after-without", "without-both"),
+            )
+        },
         "looks at all that came before a job, where GitLab looks at its needs alone: after a failure further up nothing "
         "runs on success, and what needs a job that never ran waits for ever",
         "gitlab-ci-local 4.73.0, src/executor.ts: getPastToWaitFor",
