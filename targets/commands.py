@@ -223,14 +223,19 @@ def _in_path(folder: str) -> str:
 
 def command(job: Job) -> list[str]:
     """The job's own lines, after `prepare`; empty for actions that a target does in its own way."""
+    lines = lines_inside(job)
+    return [*_enter(job), *lines] if lines else []
+
+
+def lines_inside(job: Job) -> list[str]:
+    """The same from within the job's folder: they hold together, as what a shell of their own is given."""
     action = job.action
-    enter = _enter(job)
     if isinstance(action, Script):
-        return [*enter, shell_text(action.lines)]
+        return [shell_text(action.lines)]
     if isinstance(action, Exec):
-        return [*enter, *_exec(action)]
+        return _exec(action)
     if isinstance(action, Support):
-        return [*enter, support(action)]
+        return [support(action)]
     return []
 
 

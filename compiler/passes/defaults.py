@@ -6,6 +6,10 @@ from compiler import codes
 from compiler.ir import NOTHING, BuildImage, Environment, EnvVar, Job, Need, Project, Retry
 from compiler.passes.context import Context, over_groups
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 TIMEOUT_SECONDS = 3600
 
 
@@ -40,7 +44,17 @@ def _filled(job: Job, project: Project, context: Context) -> Job:
         environment=environment,
         retry=_retry(job.retry),
         needs=_needs(job),
+        **_build_secrets(job),
     )
+
+
+def _build_secrets(job: Job) -> dict[str, Any]:
+    """A build takes the secrets of its job as build secrets."""
+    action = job.action
+    if not isinstance(action, BuildImage) or not job.secrets:
+        return {}
+    build = action.build.replace(secrets=(*action.build.secrets, *job.secrets))
+    return {"action": action.replace(build=build), "secrets": NOTHING}
 
 
 def _needs(job: Job) -> tuple[Need, ...]:

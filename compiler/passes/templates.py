@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from compiler import codes, graph
 from compiler.ir import NOTHING, Entry, Environment, Job, Node, Project, Script, fields
+from compiler.passes.actions import fitted
 from compiler.passes.context import Context, over_groups
 
 TYPE_CHECKING = False
@@ -28,8 +29,8 @@ def resolve_templates(project: Project, context: Context) -> Project:
     templates = _resolved(project.templates, context)
 
     def apply(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-        merged_jobs = (_with_defaults(_acting(job, templates, context), project.defaults) for job in jobs)
-        return tuple(_with_shell(job) for job in merged_jobs)
+        merged_jobs = ((_with_defaults(_acting(job, templates, context), project.defaults), job) for job in jobs)
+        return tuple([_with_shell(fitted(whole, own, context)) for whole, own in merged_jobs])
 
     project = over_groups(project, apply)
     return project.replace(templates=NOTHING, defaults=None)

@@ -59,6 +59,7 @@ def _inside(expression: str) -> str:
 
 def call(scope: Scope, job: Job, name: str) -> dict[str, Any]:
     """The template that runs another pipeline of the project, at this run's commit."""
+    from targets.argo import pods
     from targets.argo.jobs import given_inputs, retry
     from targets.argo.scope import may_be_reviewed
 
@@ -81,8 +82,8 @@ def call(scope: Scope, job: Job, name: str) -> dict[str, Any]:
     inputs = given_inputs(scope, job)
     if inputs:
         result["inputs"] = {"parameters": inputs}
-    if job.timeout is not None:
-        result["activeDeadlineSeconds"] = job.timeout
     if job.retry is not None and job.retry.max > 0:
         result["retryStrategy"] = retry(job)
+    if job.lock is not None:  # the pod ends with what it started
+        result["synchronization"] = pods.lock(scope, job.lock.name, job.lock.limit or 1)
     return {**result, **start(scope.names.workflows[called.name], arguments)}

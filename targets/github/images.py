@@ -264,11 +264,10 @@ def _build(workflow: Workflow, job: Job, leaves: bool) -> Step:
     if build.args:
         options["build-args"] = "".join(f"{a.name}={workflow.text(job, a.value)}\n" for a in build.args)
     env = {}
-    given = (*build.secrets, *job.secrets)
-    if given:
-        for one in given:
+    if build.secrets:
+        for one in build.secrets:
             env[_secret_id(one)] = access.value(workflow, one)
-        options["secret-envs"] = "".join(f"{_secret_id(one)}={_secret_id(one)}\n" for one in given)
+        options["secret-envs"] = "".join(f"{_secret_id(one)}={_secret_id(one)}\n" for one in build.secrets)
     options["push"] = expressions.hole(expressions.NOT_ON_CHANGE_REQUEST) if leaves else False
     options["tags"] = expressions.hole("steps.meta.outputs.tags")
     options["labels"] = expressions.hole("steps.meta.outputs.labels")

@@ -311,8 +311,12 @@ class File:
 
     def trigger(self, unit: Unit, action: Call) -> dict[str, Any]:
         """A call: a child pipeline with the parameters that it is given."""
-        from targets.gitlab.jobs import matrix_data, needs_data, rules_data
+        from targets.gitlab.jobs import matrix_data, needs_data, rules_data, taking_turns
 
+        if unit.job.retry is not None:
+            message = f'GitLab CI can\'t try "{unit.job.name}" again: it calls a pipeline'
+            advice = "say `retry` in the jobs of the pipeline that is called"
+            self.sink.report(core.UNSUPPORTED, message, unit.job.origin, field="retry", help=advice)
         values: dict[str, object] = {"HEADRACE_SOURCE": "call"}
         used: list[str] = []
         for parameter in action.parameters:
@@ -320,6 +324,8 @@ class File:
             value = given(text) if text is not None else self._bridged(parameter.value, used)
             values[parameter_variable(parameter.name)] = value
         data: dict[str, Any] = {"needs": needs_data(unit), **rules_data(unit, self)}
+        # Held until the child has ended: https://docs.gitlab.com/ci/resource_groups/
+        data.update(taking_turns(unit))
         if unit.is_parallel:
             data["parallel"] = {"matrix": matrix_data(unit.legs)}
         for axis, value in unit.values:

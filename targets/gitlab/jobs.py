@@ -20,7 +20,10 @@ from targets.gitlab.scripts import (
     cache_folder,
     cache_key,
     carry,
+    lines_before,
     lines_of,
+    received,
+    retried,
     values_of,
 )
 from targets.gitlab.values import COPIED, NATIVE, expanded, given
@@ -82,7 +85,7 @@ def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, An
     action = job.action
     if isinstance(action, BuildImage):
         made = Lines()
-        made.before = values_of(unit, file, refs)
+        made.before = [*values_of(unit, file, refs), *received(unit, file, made)]
         on_change_request = file.may_run_on_change_request(unit)
         leaves = file.leaves(job)
         registry, by = images.registry_of(action, file.settings), logins.identity(job, file.project.identities)
@@ -112,9 +115,9 @@ def _lines(unit: Unit, file: File, refs: list[Ref]) -> tuple[Lines, dict[str, An
             file.need_registry_login(job)
         return made, {"reports": {"dotenv": images.DOTENV}} if leaves and action.software is None else {}
     if isinstance(action, Deploy):
-        made = lines_of(unit, file, refs)
+        made = lines_before(unit, file, refs)
         made.call("deploy")
-        made.script = deploy.deploy_lines(action)
+        made.script = retried(deploy.deploy_lines(action), job, file, made)
         if action.platform == "gitops":
             file.need_gitops_token(job)
         elif action.cluster is None:
@@ -136,7 +139,7 @@ def _runnable(unit: Unit, file: File, made: Lines, artifacts: dict[str, Any], re
         sign(allowed)
     for secret in allowed.needed:
         file.need_secret(secret, job)
-    _check_machine(job, runner, allowed, file)
+    _check_machine(job, runner, allowed, file, made)
     lines = [*allowed.lines, *made.before]
     made.before = lines
     if file.has_header:
@@ -286,7 +289,7 @@ def _tags(job: Job, runner: Runner | None) -> list[str]:
     return [tags] if isinstance(tags, str) else [str(tag) for tag in tags]
 
 
-def _check_machine(job: Job, runner: Runner | None, allowed: Access, file: File) -> None:
+def _check_machine(job: Job, runner: Runner | None, allowed: Access, file: File, made: Lines) -> None:
     """Settings of the pod need a runner that takes them, and some features an image with Python."""
     takes = _takes_overwrites(runner)
     if "KUBERNETES_SERVICE_ACCOUNT_OVERWRITE" in allowed.variables and not takes:
@@ -297,36 +300,36 @@ def _check_machine(job: Job, runner: Runner | None, allowed: Access, file: File)
             field="identity",
             help="say `executor: kubernetes` and `overwrite: true` at the runner",
         )
-    wanted = [feature for feature in PYTHON_FEATURES if _uses_python(job, feature)]
+    wanted = [feature for feature in PYTHON_FEATURES if _uses_python(job, feature, made)]
     if wanted and not has_python(job):
-        file.sink.report(
-            codes.NEEDS_PYTHON,
-            f'"{job.name}" uses {" and ".join(wanted)}, for which its image needs Python',
-            job.origin,
-            help="say `python` in its environment, where the image has it",
-        )
+        advice = "say `python` in its environment, where the image has it"
+        if isinstance(job.action, BuildImage):
+            advice = (
+                "the image that builds has none: let a job before it fetch from the store, and say at most two retries"
+            )
+        message = f'"{job.name}" uses {" and ".join(wanted)}, for which its image needs Python'
+        file.sink.report(codes.NEEDS_PYTHON, message, job.origin, help=advice)
 
 
 def _takes_overwrites(runner: Runner | None) -> bool:
     return runner is not None and runner.executor == "kubernetes" and bool(runner.overwrite)
 
 
-def _uses_python(job: Job, feature: str) -> bool:
+def _uses_python(job: Job, feature: str, made: Lines) -> bool:
     if feature == "cache":
         return job.cache is not None and job.cache.enabled
     if feature == "resume":
         return job.resume is not None
     if feature == "retry":
         return job.retry is not None and job.retry.max > NATIVE_RETRIES and job.retry.on != ("runner",)
-    outputs = any(isinstance(output, Artifact) and output.store not in (None, "ci") for output in job.outputs)
-    return outputs or any(given.store not in (None, "ci") for given in job.inputs)
+    return feature in made.scripts
 
 
 def has_python(job: Job) -> bool:
     """Whether the image is known to have `python3`: the manifest says so, or it is a Python image by name."""
     environment = job.environment
     if not isinstance(environment, Environment):
-        return not isinstance(job.action, BuildImage | Deploy)
+        return not isinstance(job.action, BuildImage)  # deployments run in an image of their own, which has it
     if environment.python is not None:
         return True
     image = commands.flat(environment.image or ()) or ""
@@ -586,13 +589,20 @@ def _placement(unit: Unit, file: File) -> dict[str, Any]:
     if isinstance(job.action, Deploy):
         data["resource_group"] = _group(job.lock.name if job.lock is not None else to or job.name)
         data["interruptible"] = False
-    elif job.lock is not None:
-        data["resource_group"] = _group(job.lock.name)
-    elif unit.slot is not None:
-        data["resource_group"] = f"{_group(job.name)}-$CI_PIPELINE_ID-{unit.slot}"
+    else:
+        data.update(taking_turns(unit))
     if job.approval is not None:
         file.need_approvers(job, to)
     return data
+
+
+def taking_turns(unit: Unit) -> dict[str, str]:
+    """What runs one at a time: who holds a lock, or legs of which only some may run together."""
+    if unit.job.lock is not None:
+        return {"resource_group": _group(unit.job.lock.name)}
+    if unit.slot is not None:
+        return {"resource_group": f"{_group(unit.job.name)}-$CI_PIPELINE_ID-{unit.slot}"}
+    return {}
 
 
 def _environment_name(job: Job) -> str | None:

@@ -67,14 +67,24 @@ class Lines:
 
 def lines_of(unit: Unit, file: File, refs: list[Ref]) -> Lines:
     """All lines of a job that runs a command."""
+    made = lines_before(unit, file, refs)
+    made.script = _main(unit, file, made)
+    return made
+
+
+def lines_before(unit: Unit, file: File, refs: list[Ref]) -> Lines:
+    """The lines of a job up to what it does."""
     made = Lines()
     made.scripts.extend(commands.support_scripts(unit.job))
     made.before.extend(values_of(unit, file, refs))
     made.prepare = commands.prepare(unit.job)
-    made.before.extend(_machine(unit.job))
-    made.before.extend(_arriving(unit, file, made))
-    made.script = _main(unit, file, made)
+    made.before.extend(received(unit, file, made))
     return made
+
+
+def received(unit: Unit, file: File, made: Lines) -> list[str]:
+    """What a job waits for on its machine, and what came for it as a reference or an archive."""
+    return [*_machine(unit.job), *_arriving(unit, file, made)]
 
 
 def carry(made: Lines) -> None:
@@ -283,8 +293,7 @@ def _wrapped(unit: Unit, file: File, made: Lines) -> list[str]:
         strict = isinstance(job.action, Script) and ("\n" in plain[-1] or "$" in plain[-1])
         return ["set -eu", *plain] if strict else plain
     folder = commands.working_folder(job)
-    inner = [f"cd {literal(folder)}"] if folder else []
-    inner.append(plain[-1])
+    inner = [*([f"cd {literal(folder)}"] if folder else []), *commands.lines_inside(job)]
     command = f"{shell or 'sh'} -euc {literal(chr(10).join(inner))}"
     at_root = [ROOT] if commands.prepared_folder(job) or folder else []
     back = [f"cd {literal(folder)}"] if folder and job.objectives else []
@@ -313,6 +322,12 @@ def _keeper(unit: Unit, file: File, made: Lines) -> str:
     paths = "".join(f" --path {literal(path)}" for path in resume.paths)
     every = resume.every or CHECKPOINT_SECONDS
     return f"{made.call('keeper')} --store {literal(url)} --key {key} --every {every}{paths} -- "
+
+
+def retried(lines: list[str], job: Job, file: File, made: Lines) -> list[str]:
+    """Lines from the root, run again by a parent where the job asks for more attempts than GitLab makes."""
+    again = _retry(job, file, made)
+    return [f"{again}sh -euc {literal(chr(10).join(lines))}"] if again else lines
 
 
 def _retry(job: Job, file: File, made: Lines) -> str:
