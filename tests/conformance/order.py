@@ -55,7 +55,7 @@ class Wanted:
     @property
     def told(self) -> set[tuple[str | None, Leg]]:
         """The jobs as output names them."""
-        return {(path, unit.leg) for unit, path in self.path.items()}
+        return _without_preparation({(path, unit.leg) for unit, path in self.path.items()})
 
 
 def spelled(leg: tuple[tuple[str, str], ...]) -> Leg:
@@ -113,7 +113,13 @@ def _roots(wanted: list[Wanted], found: Readback) -> dict[str, str]:
 
 
 def _told(found: Readback, keys: Iterable[Key]) -> set[tuple[str | None, Leg]]:
-    return {(found.things[key].path, key.leg) for key in keys if _is_job(found.things[key])}
+    return _without_preparation({(found.things[key].path, key.leg) for key in keys if _is_job(found.things[key])})
+
+
+def _without_preparation(told: set[tuple[str | None, Leg]]) -> set[tuple[str | None, Leg]]:
+    """What stands before or behind all legs of a job (a person's word, a gate) has the job's path, and no leg."""
+    with_legs = {path for path, leg in told if leg}
+    return {(path, leg) for path, leg in told if leg or path not in with_legs}
 
 
 def _is_job(thing: Emitted) -> bool:
@@ -138,6 +144,8 @@ def _units(wanted: Wanted, keys: list[Key], found: Readback) -> dict[Key, Unit]:
     before = closure({key: thing.needs for key, thing in found.things.items()}, keys)
     result = {}
     for said, group in groups.items():
+        if said not in units:
+            continue  # it prepares the legs of a job
         group.sort(key=lambda key: len(before[key] & set(group)))
         jobs = units[said]
         assert len(group) >= len(jobs), f"{said}: {len(jobs)} jobs, but {len(group)} emitted"

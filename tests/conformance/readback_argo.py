@@ -13,7 +13,7 @@ _VARIABLE = "HEADRACE_MATRIX_"
 _INPUT = re.compile(r"\{\{ *inputs\.parameters\.([A-Za-z0-9_-]+) *\}\}")
 _SHARED = re.compile(r"\{\{ *workflow\.outputs\.parameters\.([A-Za-z0-9_-]+) *\}\}")
 _GUARDED = re.compile(
-    r"\{\{=replace\(replace\(inputs\.parameters\.([A-Za-z0-9_-]+), '\$', '\$\$'\), '\{' \+ '\{', '\{\$\(HEADRACE_BRACE\)'\)\}\}"
+    r"\{\{=replace\(replace\(inputs\.parameters(?:\.|\[')([A-Za-z0-9_-]+)(?:'\])?, '\$', '\$\$'\), '\{' \+ '\{', '\{\$\(HEADRACE_BRACE\)'\)\}\}"
 )
 _ENDED = re.compile(r"\{\{=tasks(?:\.\w+|\['[a-z0-9-]+'\])\.status == 'Succeeded' \? '' : '\.failed'\}\}")
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]*)\.([A-Za-z]+)")
@@ -78,7 +78,8 @@ def _legs(task: Any, templates: dict[str, Any]) -> list[tuple[Leg, Any, dict[str
     pod = templates[task["template"]]
     items = task.get("withItems")
     given = task
-    outer = {one["name"]: one["value"] for one in listed(task.get("arguments", {}).get("parameters"))}
+    given_outside = listed(task.get("arguments", {}).get("parameters"))
+    outer = {one["name"]: _filled(one["value"], {}) for one in given_outside}
     if items is None and "dag" in pod:
         legs = [one for one in pod["dag"]["tasks"] if "withItems" in one]
         if legs:
