@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler import duration, quantity
 from compiler.images import BUILDKIT, HELPER
-from compiler.ir import Artifact, BuildImage, Call, Deploy, Environment, Job, Ref, deployed_images, holes
+from compiler.ir import BuildImage, Call, Deploy, Environment, Job, Ref, deployed_images, holes
 from compiler.yamlwriter import Block
 from targets import commands, logins, prebuilt, runners
 from targets.gitlab import codes, deploy, images
