@@ -102,6 +102,12 @@ def test_it_can_be_printed_instead(capsys: pytest.CaptureFixture[str]) -> None:
         ({"Pipfile": "", "_dot_python-version": "3.10.4\n"}, "3.10", "pipenv"),
         ({"requirements_dot_txt": "numpy\n"}, "3.12", "pip"),
         ({"environment_dot_yml": "dependencies: [numpy]\n"}, "3.12", "conda"),
+        ({"environment_dot_yml": "dependencies:\n  - python=3.11\n"}, "3.11", "conda"),
+        ({"conda_dot_yaml": "dependencies:\n  - 'python>=3.10,<3.12'\n"}, "3.10", "conda"),
+        ({"Pipfile": '[requires]\npython_version = "3.10"\n'}, "3.10", "pipenv"),
+        ({"pyproject_dot_toml": "[tool.poetry.dependencies]\npython = '^3.11'\n"}, "3.11", "poetry"),
+        ({"pyproject_dot_toml": "[tool]\npoetry = 1\n[project]\nrequires-python = 3\n"}, "3.12", "poetry"),
+        ({"MLproject": "name: x\n", "python_env_dot_yaml": 'python: "3.10"\n'}, "3.10", "mlflow"),
         ({"MLproject": "name: x\n"}, "3.12", "mlflow"),
         ({"pyproject_dot_toml": "[project]\nname = 'x'\n"}, "3.12", None),
         ({"pyproject_dot_toml": "not = [toml"}, "3.12", None),
@@ -111,6 +117,25 @@ def test_the_software_is_taken_from_the_project_s_own_files(
     files: dict[str, str], python: str, installer: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert environment(initialised(capsys, **files)) == (python, installer)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"pyproject_dot_toml": "[tool.uv]\n"}, "`uv lock`"),
+        ({"Pipfile": ""}, "`pipenv lock`"),
+        ({"uv_dot_lock": "", "pyproject_dot_toml": ""}, None),
+        ({"Pipfile": "", "Pipfile_dot_lock": "{}"}, None),
+        ({"requirements_dot_txt": ""}, None),
+    ],
+)
+def test_a_lock_that_is_missing_is_asked_for(
+    files: dict[str, str], said: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    initialised(capsys, **files)
+    lines = [line for line in Path("headrace.yaml").read_text().split("\n") if "The software" in line]
+    assert ["lock`" in line for line in lines] == [said is not None]
+    assert said is None or said in lines[0]
 
 
 def test_a_conda_file_of_another_name_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,6 +174,13 @@ def test_scripts_become_steps_in_their_order_with_checked_arguments(capsys: pyte
     text = Path("headrace.yaml").read_text()
     assert "entry: {script: src/train.py, with: [data, learning_rate, epochs, solver]}" in text
     assert "# src/train.py requires it" in text
+
+
+@pytest.mark.parametrize("told", ['default="{{ git.commit }}"', 'choices=["a", "{{ matrix.x }}"]'])
+def test_a_default_that_looks_like_a_hole_is_left_out(told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    script = f"import argparse\np = argparse.ArgumentParser()\np.add_argument('--x', required=True, {told})\np.parse_args()\n"
+    initialised(capsys, train_dot_py=script)
+    assert main(["check"]) == 0
 
 
 def test_a_script_that_is_no_python_is_called_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,6 +104,8 @@ def _given(argument: Argument, script: Script) -> Given | None:
         text = str(argument.choices[0])
     else:
         text = PLACEHOLDERS.get(kind, "CHANGE-ME")
+    if any("{{" in one for one in (text, *map(str, argument.choices or ()))):
+        return None  # a hole, where none can stand
     return Given(argument, script, kind, text)
 
 
@@ -132,7 +134,8 @@ def _environment_section(found: Survey) -> str:
     own: list[str] = []
     if found.installer:
         keys.append(f"install: {found.installer}")
-        lines[0] += f" (Taken from {found.why}.)"
+        need = f" Run `{found.lock}`: jobs install what the lock file says." if found.lock else ""
+        lines[0] += f" (Taken from {found.why}.{need})"
     elif found.why:
         own = ["pip install ."]
         lines[0] += f" (Taken from {found.why}. With a lock file it would be the same tomorrow: `uv lock`.)"

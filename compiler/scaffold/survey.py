@@ -7,12 +7,15 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from compiler.pyargs import Argument, Interface
 
 MAX_BYTES = 256 * 1024
 FOLDERS = ("", "src", "scripts", "pipeline", "pipelines", "jobs", "ml")
+CONDA = ("environment.yml", "environment.yaml", "conda.yaml", "conda.yml")
+LOCKS = {"uv": ("uv.lock", "uv lock"), "pipenv": ("Pipfile.lock", "pipenv lock")}  # what can't install without one
 NOTEBOOK_FOLDERS = ("", "notebooks")
 # Steps in the order in which they usually run, with the words that scripts for them are named by.
 STEPS = {
@@ -60,6 +63,7 @@ class Survey:
         "file",
         "installer",
         "jupyter",
+        "lock",
         "name",
         "notebooks",
         "papermill",
@@ -74,6 +78,7 @@ class Survey:
         self.installer: str | None = None
         self.file: str | None = None  # where it is not the installer's usual one
         self.why = ""  # the file that the installer was taken from
+        self.lock = ""  # the command that makes the lock file that the installer needs and that is not there
         self.dockerfile: str | None = None
         self.scripts: list[Script] = []
         self.notebooks: list[str] = []
@@ -139,9 +144,7 @@ def _software(folder: str, names: set[str], found: Survey) -> None:
     project = _project(folder)
     tools = project.get("tool")
     tools = tools if isinstance(tools, dict) else {}
-    conda = next(
-        (name for name in ("environment.yml", "environment.yaml", "conda.yaml", "conda.yml") if name in names), ""
-    )
+    conda = next((name for name in CONDA if name in names), "")
     requirements = _text(folder, "requirements.txt")
     for file, installer, there in (
         ("uv.lock", "uv", "uv.lock" in names),
@@ -156,6 +159,8 @@ def _software(folder: str, names: set[str], found: Survey) -> None:
         if there:
             found.installer, found.why = installer, file
             break
+    lock, command = LOCKS.get(found.installer or "", ("", ""))
+    found.lock = command if lock and lock not in names else ""
     if found.installer == "conda" and conda != "environment.yml":
         found.file = conda
     if not found.installer and "project" in project:
@@ -166,14 +171,33 @@ def _software(folder: str, names: set[str], found: Survey) -> None:
 
 
 def _python(folder: str, names: set[str]) -> str | None:
-    """The Python version that the project names, by its minor version."""
-    given = _text(folder, ".python-version").strip() if ".python-version" in names else ""
-    if not given:
-        project = _project(folder)
-        section = project.get("project")
-        given = str(section.get("requires-python", "")) if isinstance(section, dict) else ""
-    version = re.search(r"(3\.\d{1,2})", given)
-    return version.group(1) if version else None
+    """The Python version that the project names, by its minor version; the first file that names one counts."""
+    for given in _pythons(folder, names):
+        version = re.search(r"(3\.\d{1,2})", given)
+        if version:
+            return version.group(1)
+    return None
+
+
+def _pythons(folder: str, names: set[str]) -> Iterator[str]:
+    """Where files name a Python version."""
+    yield _text(folder, ".python-version")
+    project = _project(folder)
+    yield str(_under(project, "project", "requires-python") or "")
+    yield str(_under(project, "tool", "poetry", "dependencies", "python") or "")
+    for file, line in (
+        ("Pipfile", r"^python_(?:full_)?version\s*=\s*(.+)$"),  # https://pipenv.pypa.io/en/latest/pipfile.html
+        ("python_env.yaml", r"^python\s*:\s*(.+)$"),  # https://mlflow.org/docs/latest/ml/projects/
+        *((name, r"^\s*-\s*[\"']?python\s*[=<>~]+\s*(.+)$") for name in CONDA),
+    ):
+        if file in names:
+            yield from re.findall(line, _text(folder, file), re.MULTILINE)
+
+
+def _under(data: Any, *keys: str) -> Any:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
 
 
 def _scripts(folder: str) -> list[Script]:
