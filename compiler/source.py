@@ -35,11 +35,12 @@ class Pos:
 class Source:
     """One file's text under the name that diagnostics show for it."""
 
-    __slots__ = ("_line_starts", "name", "text")
+    __slots__ = ("_asked", "_line_starts", "name", "text")
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
+        self._asked = 0  # characters that were looked through for a few places
         self._line_starts: list[int] | None = None
 
     def __repr__(self) -> str:
@@ -61,10 +62,13 @@ class Source:
 
     def pos(self, offset: int) -> Pos:
         """The line and column of an offset; an offset past the end is the end."""
+        offset = min(max(offset, 0), len(self.text))
+        if self._line_starts is None and self._asked + offset < len(self.text) and "\r" not in self.text:
+            self._asked += offset  # one look at all of the text finds every line
+            return Pos(self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset))
         from bisect import bisect_right
 
         starts = self._starts()
-        offset = min(max(offset, 0), len(self.text))
         line = bisect_right(starts, offset)
         return Pos(line, offset - starts[line - 1] + 1)
 
