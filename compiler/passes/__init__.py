@@ -6,73 +6,80 @@ wrong and go on with what is left, so that all faults come out in one go.
 
 from __future__ import annotations
 
-from compiler.ir import Project
-from compiler.passes import (
-    attestations,
-    conditions,
-    datasets,
-    defaults,
-    dockerfiles,
-    dvc,
-    edges,
-    entries,
-    environments,
-    gates,
-    graphs,
-    lifecycle,
-    matrices,
-    models,
-    pins,
-    pipelines,
-    references,
-    services,
-    templates,
-    tools,
-    unused,
-    variables,
-)
+from compiler.ir import Entry, Project, Tool
 from compiler.passes.context import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
 
-PASSES: tuple[Callable[[Project, Context], Project], ...] = (
-    models.place_models,
-    unused.check_unused,
-    templates.resolve_templates,
-    dockerfiles.write_dockerfiles,
-    environments.create_builds,
-    edges.check_named_files,
-    gates.check_objectives,
-    services.lower_services,
-    models.lower_models,
-    lifecycle.lower_lifecycle,
-    environments.resolve_environments,
-    references.check_references,
-    datasets.lower_datasets,
-    matrices.check_matrices,
-    variables.check_variables,
-    edges.resolve_edges,
-    entries.lower_entries,
-    tools.lower_tools,
-    conditions.resolve_conditions,
-    graphs.check_cycles,
-    defaults.fill_defaults,
-    pipelines.assemble_pipelines,
-    environments.place_unused_builds,
-    dvc.lower_dvc,
-    gates.lower_gates,
-    attestations.place_attestations,
-    pins.read_pins,
+    from compiler.ir import Job
+
+    Concerned: TypeAlias = Callable[[Project], object]
+    Pass: TypeAlias = Callable[[Project, Context], Project]
+
+
+def _jobs(project: Project) -> Iterator[Job]:
+    yield from project.jobs
+    for pipeline in project.pipelines:
+        yield from pipeline.jobs
+
+
+def _every(_project: Project) -> bool:
+    return True
+
+
+# A function of a module here, and which projects it concerns: what none needs is not even imported at a cold start.
+PASSES: tuple[tuple[str, Concerned], ...] = (
+    ("models.place_models", lambda project: project.models),
+    (
+        "unused.check_unused",
+        lambda p: p.templates or p.secrets or p.identities or p.stores or p.environments,
+    ),
+    ("templates.resolve_templates", _every),
+    ("dockerfiles.write_dockerfiles", _every),
+    ("environments.create_builds", _every),
+    ("edges.check_named_files", _every),
+    ("gates.check_objectives", _every),
+    ("services.lower_services", lambda project: project.services),
+    ("models.lower_models", lambda project: project.models),
+    ("lifecycle.lower_lifecycle", lambda project: project.lifecycle),
+    ("environments.resolve_environments", _every),
+    ("references.check_references", _every),
+    ("datasets.lower_datasets", lambda project: project.datasets or any(job.datasets for job in _jobs(project))),
+    ("matrices.check_matrices", _every),
+    ("variables.check_variables", _every),
+    ("edges.resolve_edges", _every),
+    ("entries.lower_entries", lambda project: any(isinstance(job.action, Entry) for job in _jobs(project))),
+    ("tools.lower_tools", lambda project: any(isinstance(job.action, Tool) for job in _jobs(project))),
+    ("conditions.resolve_conditions", _every),
+    ("graphs.check_cycles", _every),
+    ("defaults.fill_defaults", _every),
+    ("pipelines.assemble_pipelines", _every),
+    ("environments.place_unused_builds", _every),
+    ("dvc.lower_dvc", lambda project: any(store.kind == "dvc" for store in project.stores)),
+    ("gates.lower_gates", _every),
+    ("attestations.place_attestations", lambda project: any(pipeline.attest for pipeline in project.pipelines)),
+    ("pins.read_pins", _every),
 )
 
 
 def lower(project: Project, context: Context) -> Project:
-    """Run every pass in order."""
-    for step in PASSES:
-        project = step(project, context)
+    """Run every pass that concerns the project, in order."""
+    for name, concerned in PASSES:
+        if concerned(project):
+            project = load(name)(project, context)
     return project
 
 
-__all__ = ["PASSES", "Context", "lower"]
+def load(name: str) -> Pass:
+    """A pass by its name in the table."""
+    from importlib import import_module
+
+    module, _, function = name.partition(".")
+    found: Pass = getattr(import_module(f"compiler.passes.{module}"), function)
+    return found
+
+
+__all__ = ["PASSES", "Context", "load", "lower"]

@@ -24,8 +24,6 @@ _TOLD = (("git", ("commit", "branch", "tag", "ref", "repository", "event")), ("r
 
 
 def place_attestations(project: Project, context: Context) -> Project:
-    if not any(pipeline.attest for pipeline in project.pipelines):
-        return project
     pipelines = tuple(_attested(pipeline, project, context) for pipeline in project.pipelines)
     return project.replace(pipelines=pipelines)
 

@@ -64,8 +64,6 @@ _SETTINGS = (
 
 def lower_dvc(project: Project, context: Context) -> Project:
     stores = {store.name: store for store in project.stores if store.kind == "dvc"}
-    if not stores:
-        return project
     identities = {one.name: one for one in project.identities}
     pipelines = tuple(_over(pipeline, stores, identities, context) for pipeline in project.pipelines)
     return project.replace(pipelines=pipelines)

@@ -23,9 +23,6 @@ _CODES = {"unknown": codes.UNKNOWN_ARGUMENT, "missing": codes.MISSING_ARGUMENT}
 
 
 def lower_entries(project: Project, context: Context) -> Project:
-    groups = (project.jobs, *(pipeline.jobs for pipeline in project.pipelines))
-    if not any(isinstance(job.action, Entry) for jobs in groups for job in jobs):
-        return project
     parameters = {parameter.name: parameter for parameter in project.parameters}
     for pipeline in project.pipelines:
         parameters |= {parameter.name: parameter for parameter in pipeline.parameters}

@@ -9,8 +9,6 @@ from compiler.passes.environments import builders
 
 
 def lower_services(project: Project, context: Context) -> Project:
-    if not project.services:
-        return project
     from compiler.passes.serving import Lowering
 
     environments = {environment.name or "": environment for environment in project.environments}

@@ -9,9 +9,6 @@ from compiler.tools import TOOLS
 
 
 def lower_tools(project: Project, context: Context) -> Project:
-    groups = (project.jobs, *(pipeline.jobs for pipeline in project.pipelines))
-    if not any(isinstance(job.action, Tool) for jobs in groups for job in jobs):
-        return project
     return over_groups(project, lambda jobs: tuple(_lowered(job, context) for job in jobs))
 
 

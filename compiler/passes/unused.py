@@ -25,8 +25,6 @@ BY_THEMSELVES = ("ci", "lfs", "dvc")
 
 
 def check_unused(project: Project, context: Context) -> Project:
-    if not (project.templates or project.secrets or project.identities or project.stores or project.environments):
-        return project
     used = set(_of_project(project))
     jobs: Iterable[Job] = (*project.templates, *([project.defaults] if project.defaults is not None else []))
     for group in (jobs, project.jobs, *(pipeline.jobs for pipeline in project.pipelines)):
