@@ -59,30 +59,39 @@ class _NodeType(type):
         made.setters = {field: getattr(made, field).__set__ for field in made.field_defaults}
         return made
 
-    def write_out(cls) -> None:
-        """Give the class an `__init__` and a `replace` with its fields written out: three times as fast."""
-        known: dict[str, Any] = {"new": _new, "UNCHANGED": _UNCHANGED, "CLOSED": cls}
-        known |= {f"default_{name}": default for name, default in cls.field_defaults.items()}
+    def write_init(cls) -> None:
+        """Give the class an `__init__` with its fields written out: three times as fast."""
         required = [name for name, default in cls.field_defaults.items() if default is _REQUIRED]
         given = [*required, *(f"{name}=default_{name}" for name in cls.field_defaults if name not in required)]
-        if len(cls.field_defaults) < _MANY:
-            known |= {f"put_{name}": put for name, put in cls.setters.items()}
-            opened, made, store, close = "", "new(CLOSED)", "put_{0}({1}, {2})", ""
-        else:
-            known |= {"become": object.__dict__["__class__"].__set__, "OPEN": cls._opened()}
-            opened, made = "    become(self, OPEN)\n", "new(OPEN)"
-            store, close = "{1}.{0} = {2}", "    {0}.__class__ = CLOSED\n"
+        known, opened, _, store, close = cls._ways_to_store()
+        known |= {f"default_{name}": default for name, default in cls.field_defaults.items()}
         stores = "".join(f"    {store.format(name, 'self', name)}\n" for name in cls.field_defaults)
+        exec(f"def __init__(self, *, {', '.join(given)}):\n{opened}{stores}{close.format('self')}", known)
+        cls.__init__ = known["__init__"]  # type: ignore[misc]  # the one that is general, made special
+
+    def write_replace(cls) -> None:
+        """Give the class a `replace` with its fields written out."""
+        known, _, made, store, close = cls._ways_to_store()
         kept = ((name, f"self.{name} if {name} is UNCHANGED else {name}") for name in cls.field_defaults)
         copies = "".join(f"    {store.format(name, 'made', value)}\n" for name, value in kept)
         unchanged = ", ".join(f"{name}=UNCHANGED" for name in cls.field_defaults)
-        exec(
-            f"def __init__(self, *, {', '.join(given)}):\n{opened}{stores}{close.format('self')}"
-            f"def replace(self, *, {unchanged}):\n    made = {made}\n{copies}{close.format('made')}    return made\n",
-            known,
-        )
-        cls.__init__ = known["__init__"]  # type: ignore[misc]  # the one that is general, made special
+        text = f"def replace(self, *, {unchanged}):\n    made = {made}\n{copies}{close.format('made')}    return made\n"
+        exec(text, known)
         cls.replace = known["replace"]
+
+    def _ways_to_store(cls) -> tuple[dict[str, Any], str, str, str, str]:
+        """What the text of such a function names, and its words: to open a node, for a new one, to store, to close it."""
+        known: dict[str, Any] = {"new": _new, "UNCHANGED": _UNCHANGED, "CLOSED": cls}
+        if len(cls.field_defaults) < _MANY:
+            known |= {f"put_{name}": put for name, put in cls.setters.items()}
+            return known, "", "new(CLOSED)", "put_{0}({1}, {2})", ""
+        known |= {"become": object.__dict__["__class__"].__set__, "OPEN": _opened.get(cls) or cls._opened()}
+        return known, "    become(self, OPEN)\n", "new(OPEN)", "{1}.{0} = {2}", "    {0}.__class__ = CLOSED\n"
+
+    def expect(cls, copies: int) -> None:
+        """Be ready for so many copies with changes."""
+        if copies >= _OFTEN and "replace" not in vars(cls):
+            cls.write_replace()
 
     def _opened(cls) -> type:
         """A class of the same layout whose instances may be changed, for nodes that are being made.
@@ -94,9 +103,11 @@ class _NodeType(type):
             "__setattr__": object.__setattr__,
             "__delattr__": object.__delattr__,
         }
-        return type.__new__(type(cls), cls.__name__, cls.__bases__, body)
+        made = _opened[cls] = type.__new__(type(cls), cls.__name__, cls.__bases__, body)
+        return made
 
 
+_opened: dict[type, type] = {}  # by class, where one was asked for
 _made: dict[type, int] = {}  # nodes of each class, as long as the general constructor makes them
 
 
@@ -126,7 +137,9 @@ class Node(metaclass=_NodeType):
             raise TypeError(f"{cls.__name__} has no {sorted(given)}")
         count = _made[cls] = _made.get(cls, 0) + 1
         if count == _OFTEN:
-            cls.write_out()
+            cls.write_init()
+            if "replace" not in vars(cls):
+                cls.write_replace()
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")
@@ -944,8 +957,12 @@ def holes(root: Node | tuple[Any, ...]) -> Iterator[Ref]:
         kind = type(item)
         if kind is tuple:
             for inner in reversed(item):
-                if type(inner) is str or (type(inner) is tuple and len(inner) == 1 and type(inner[0]) is str):
+                of = type(inner)
+                text = inner.value if of is EnvVar else inner
+                if of is str or (type(text) is tuple and len(text) == 1 and type(text[0]) is str):
                     continue  # a literal, as most texts are
+                if _below.get(of) is _no_values:
+                    continue
                 push(inner)
         elif kind is Ref:
             yield item
@@ -965,8 +982,12 @@ def _values_below(kind: type) -> Callable[[Any], tuple[Any, ...]]:
 
     ways = _find_ways(kind)
     one = attrgetter(*ways) if ways else None  # gives a tuple where there are several
-    _below[kind] = one if one and len(ways) > 1 else (lambda item: (one(item),)) if one else (lambda _: ())
+    _below[kind] = one if one and len(ways) > 1 else (lambda item: (one(item),)) if one else _no_values
     return _below[kind]
+
+
+def _no_values(_item: Any) -> tuple[Any, ...]:
+    return ()
 
 
 def _find_ways(kind: type) -> tuple[str, ...]:

@@ -31,7 +31,14 @@ from compiler.source import Source, Span, item_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, TypeAlias
+    from typing import Any, Protocol, TypeAlias
+
+    from compiler.source import Origin
+
+    class Cuts(Protocol):
+        """Says where a place of a text with cuts is in the whole."""
+
+        def span(self, start: int, end: int) -> tuple[int, int]: ...
 
     Value: TypeAlias = "str | Mapping | Sequence | Alias | Tagged"
     Container: TypeAlias = "Mapping | Sequence"
@@ -70,17 +77,19 @@ class Alias:
 class Document:
     """One YAML document: its root, where every event of it stands, and the tags in it with their ordinals."""
 
-    __slots__ = ("offsets", "paths", "root", "source", "tags")
+    __slots__ = ("cuts", "offsets", "paths", "root", "source", "tags")
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.cuts: Cuts | None = None  # what was left out of the source before it was read
         self.offsets = array("I")
         self.root: Value | None = None
         self.tags: list[tuple[str, int]] = []
         self.paths: dict[int, str] = {}  # the way to a container, by its identity: its children are many
 
     def span_of(self, ordinal: int) -> Span:
-        return Span(self.source, self.offsets[2 * ordinal], self.offsets[2 * ordinal + 1])
+        start, end = self.offsets[2 * ordinal], self.offsets[2 * ordinal + 1]
+        return Span(self.source, *(self.cuts.span(start, end) if self.cuts is not None else (start, end)))
 
 
 _NO_STRAYS: list[tuple[int, int]] = []  # shared by all mappings without one, never changed
@@ -263,6 +272,12 @@ class Slot:
             self.tag, value = value.tag, value.value
         self.value: str | Mapping | Sequence = value  # type: ignore[assignment]  # a tag holds no tag or alias
 
+    def at(self, key: str | int) -> Slot:
+        """What stands under a key or an index of its value."""
+        node = self.value
+        given = node.entries[str(key)] if isinstance(node, Mapping) else node.items[int(key)]  # type: ignore[union-attr]
+        return Slot(node, key, given, self.document)  # type: ignore[arg-type]  # text has nothing under it
+
     @property
     def span_here(self) -> Span:
         if isinstance(self.container, Mapping):
@@ -303,6 +318,14 @@ def items(node: Sequence) -> Iterator[Slot]:
     """The items of a list as slots, in order."""
     for index, value in enumerate(node.items):
         yield Slot(node, index, value, node.document)
+
+
+def origin(slot: Slot) -> Origin:
+    """Where a thing is written: its node, or its slot where the node stands elsewhere (an alias) or is a scalar."""
+    value = slot.value
+    if not isinstance(value, str) and value.parent is slot.container and value.key == slot.key:
+        return value
+    return slot
 
 
 def root_slot(document: Document) -> Slot:

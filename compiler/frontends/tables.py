@@ -9,7 +9,7 @@ from __future__ import annotations
 from compiler import codes, reader, yamltree
 from compiler.diagnostics import ERROR
 from compiler.naming import LONGEST_NAME, is_name, is_variable, near_name, near_variable
-from compiler.yamltree import Quoted, Slot
+from compiler.yamltree import Quoted, Slot, origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, TypeVar
 
     from compiler.diagnostics import Sink
-    from compiler.source import Origin, Source, Span
+    from compiler.source import Source, Span
 
     class Reporting(Protocol):
         """A front end's context, as far as tables know it."""
@@ -43,14 +43,6 @@ def only_document(source: Source, sink: Sink, advice: str) -> Slot | None:
     if sink.count(ERROR) == errors:
         sink.report(codes.EMPTY_FILE, "the manifest is empty", source.whole(), help=advice)
     return None
-
-
-def origin(slot: Slot) -> Origin:
-    """Where a thing is written: its node, or its slot where the node stands elsewhere (an alias) or is a scalar."""
-    value = slot.value
-    if not isinstance(value, str) and value.parent is slot.container and value.key == slot.key:
-        return value
-    return slot
 
 
 def section(

@@ -10,8 +10,7 @@ from __future__ import annotations
 from compiler import codes, reader
 from compiler.diagnostics import suggest
 from compiler.frontends.ame import codes as ame
-from compiler.frontends.tables import origin
-from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items
+from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

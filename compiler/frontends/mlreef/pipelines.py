@@ -7,9 +7,9 @@ from compiler import reader
 from compiler.frontends.mlreef.fields import Context, choice, duration, integer, list_of, path, quantity, text
 from compiler.frontends.mlreef.modules import TYPES_BY_WORD
 from compiler.frontends.mlreef.triggers import read_triggers
-from compiler.frontends.tables import check_name, name, origin, section
+from compiler.frontends.tables import check_name, name, section
 from compiler.ir import Argument
-from compiler.yamltree import Mapping, Sequence, Slot, items, slots
+from compiler.yamltree import Mapping, Sequence, Slot, items, origin, slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from compiler import codes, reader
 from compiler.credentials import check_variable as check_credential
 from compiler.diagnostics import Code, Edit, Fix, Label, Sink, listed
-from compiler.frontends.tables import check_name, check_variable, origin
+from compiler.frontends.tables import check_name, check_variable
 from compiler.ir import EnvVar
 from compiler.reader import report_parse, within
-from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, slots
+from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, origin, slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from compiler.frontends.native.fields import (
 )
 from compiler.frontends.native.paths import absolute, folder_inside, holed_path, output_path, path
 from compiler.frontends.native.resources import read_resources
-from compiler.frontends.tables import check_name, name, origin, section
+from compiler.frontends.tables import check_name, name, section
 from compiler.ir import (
     Approval,
     Artifact,
@@ -54,7 +54,7 @@ from compiler.ir import (
     Volume,
 )
 from compiler.reader import FALSE, TRUE
-from compiler.yamltree import Mapping, Sequence, Slot, items, slots
+from compiler.yamltree import Mapping, Sequence, Slot, items, origin, slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

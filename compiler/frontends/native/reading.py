@@ -5,19 +5,14 @@ from __future__ import annotations
 from compiler import VERSION, codes, reader
 from compiler.credentials import check_source
 from compiler.diagnostics import Sink
-from compiler.frontends.native.access import read_identity, read_secret
-from compiler.frontends.native.data import read_dataset, read_store
 from compiler.frontends.native.environments import read_environment
 from compiler.frontends.native.fields import Context, env, list_of, named, plain
 from compiler.frontends.native.jobs import read_defaults, read_job, read_template
-from compiler.frontends.native.models import read_lifecycle, read_model, read_service
-from compiler.frontends.native.parameters import read_parameters
 from compiler.frontends.native.settings import read_include, read_settings
-from compiler.frontends.native.triggers import read_pipeline
 from compiler.frontends.tables import name, only_document, section
 from compiler.ir import Project
 from compiler.source import Source
-from compiler.yamltree import Mapping, Slot
+from compiler.yamltree import Mapping, Slot, root_slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,11 +23,23 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+LARGE = 8_000  # characters of a manifest in which it pays to look for jobs that repeat others
 SETTINGS_ONLY = frozenset(("version", "requires", "manifests", "targets"))
 
 
 def _by_name(read: Callable[[Slot, Context, str], T | None]) -> Read[tuple[T, ...]]:
     return lambda slot, context: named(slot, context, read)
+
+
+def _later(module: str, function: str) -> Callable[..., Any]:
+    """A function of a module here that is imported where a manifest has what it reads: at a cold start each one counts."""
+
+    def read(slot: Slot, context: Context, *name: str) -> Any:
+        from importlib import import_module
+
+        return getattr(import_module(f"compiler.frontends.native.{module}"), function)(slot, context, *name)
+
+    return read
 
 
 def _version(slot: Slot, context: Context) -> int | None:
@@ -68,20 +75,20 @@ MANIFEST: Table = {
     "requires": ("requires", _requires),
     "name": ("name", name),
     "manifests": ("manifests", list_of(read_include, least=1)),
-    "parameters": ("parameters", read_parameters),
-    "secrets": ("secrets", _by_name(read_secret)),
-    "identities": ("identities", _by_name(read_identity)),
+    "parameters": ("parameters", _later("parameters", "read_parameters")),
+    "secrets": ("secrets", _by_name(_later("access", "read_secret"))),
+    "identities": ("identities", _by_name(_later("access", "read_identity"))),
     "env": ("env", env),
     "environments": ("environments", _by_name(read_environment)),
-    "stores": ("stores", _by_name(read_store)),
-    "datasets": ("datasets", _by_name(read_dataset)),
+    "stores": ("stores", _by_name(_later("data", "read_store"))),
+    "datasets": ("datasets", _by_name(_later("data", "read_dataset"))),
     "templates": ("templates", _by_name(read_template)),
     "defaults": ("defaults", read_defaults),
     "jobs": ("jobs", _by_name(read_job)),
-    "models": ("models", _by_name(read_model)),
-    "lifecycle": ("lifecycle", read_lifecycle),
-    "services": ("services", _by_name(read_service)),
-    "pipelines": ("pipelines", _by_name(read_pipeline)),
+    "models": ("models", _by_name(_later("models", "read_model"))),
+    "lifecycle": ("lifecycle", _later("models", "read_lifecycle")),
+    "services": ("services", _by_name(_later("models", "read_service"))),
+    "pipelines": ("pipelines", _by_name(_later("triggers", "read_pipeline"))),
     "targets": ("settings", read_settings),
 }
 
@@ -89,11 +96,26 @@ MANIFEST: Table = {
 def read_source(source: Source, unit: str, sink: Sink) -> Project | None:
     """The project of a manifest's text. `unit` is its path from the repository's root."""
     check_source(source, sink)
-    slot = only_document(source, sink, "begin it with version: 1")
-    if slot is None:
-        return None
     folder = unit.rpartition("/")[0]
-    return _project(slot, unit, Context(sink, folder))
+    project = _without_repeats(source, unit, folder) if len(source.text) >= LARGE else None
+    if project is not None:
+        return project
+    slot = only_document(source, sink, "begin it with version: 1")
+    return None if slot is None else _project(slot, unit, Context(sink, folder))
+
+
+def _without_repeats(source: Source, unit: str, folder: str) -> Project | None:
+    """The project of a text in which jobs repeat others; None where there are none, or anything is to be reported."""
+    from compiler.frontends.native import repeated
+    from compiler.repeats import shortened
+
+    text = shortened(source, "jobs", repeated.may_differ)
+    if text is None:
+        return None
+    sink = Sink()
+    project = _project(root_slot(text.document), unit, Context(sink, folder))
+    jobs = repeated.jobs(text.entries, project.jobs) if project is not None and not sink.reports else None
+    return None if project is None or jobs is None else project.replace(jobs=jobs)
 
 
 def _project(slot: Slot, unit: str, context: Context) -> Project | None:

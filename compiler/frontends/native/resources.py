@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from compiler import codes
 from compiler.frontends.native.fields import boolean, choice, filled, integer, quantity
-from compiler.frontends.tables import name, origin, section
+from compiler.frontends.tables import name, section
 from compiler.ir import Accelerator, Amounts, Resources
 from compiler.reader import integer_of
-from compiler.yamltree import Mapping, Slot
+from compiler.yamltree import Mapping, Slot, origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from compiler.frontends import FRONT_ENDS, base
 from compiler.frontends.native.fields import boolean, choice, data, exclusive, filled, list_of, platform, quantity
 from compiler.frontends.native.paths import folder_inside, glob, path
 from compiler.frontends.native.resources import ACCELERATOR, read_accelerator
-from compiler.frontends.tables import check_name, name, origin, section
+from compiler.frontends.tables import check_name, name, section
 from compiler.ir import Accelerator, Include, Runner, Settings
-from compiler.yamltree import Mapping, Slot, slots
+from compiler.yamltree import Mapping, Slot, origin, slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
