@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from compiler import ir
-from compiler.likeness import likeness
+from compiler.likeness import likenesses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ def features_used(pipeline: ir.Pipeline, project: ir.Project) -> dict[Feature, l
         used.setdefault(feature, []).append(origin)
     secrets: dict[str, str | None] = {secret.name: secret.store for secret in project.secrets}
     known: dict[Hashable, list[list[Origin | None]]] = {}  # by what jobs have in common, whom to tell of such a job
-    for job in pipeline.jobs:
-        kind = _kind(job)
+    for job, alike in zip(pipeline.jobs, likenesses(pipeline.jobs), strict=True):
+        kind = _kind(job, alike) if alike is not None else None
         asked = known.get(kind) if kind is not None else None
         if asked is None:
             asked = [used.setdefault(feature, []) for feature in _of_job(job, secrets)]
@@ -136,12 +136,12 @@ def features_used(pipeline: ir.Pipeline, project: ir.Project) -> dict[Feature, l
     return used
 
 
-def _kind(job: ir.Job) -> Hashable | None:
+def _kind(job: ir.Job, alike: int) -> Hashable | None:
     """What the features of a job are worked out from, where that is no more than what jobs that are alike share."""
-    if [need for need in job.needs if need.artifacts is False or need.optional or need.legs not in _ALL]:
-        return None
-    alike = likeness(job)
-    return None if alike is None else (alike, bool(job.needs), bool(job.env))
+    for need in job.needs:
+        if need.artifacts is False or need.optional or need.legs not in _ALL:
+            return None
+    return (alike, bool(job.needs), bool(job.env))
 
 
 def _of_pipeline(pipeline: ir.Pipeline) -> Iterator[tuple[Feature, Origin | None]]:

@@ -44,6 +44,22 @@ def likeness(job: Job) -> Hashable | None:
     )
 
 
+_last: tuple[tuple[Job, ...], list[int | None]] | None = (
+    None  # the jobs that were asked for last, which several ask for
+)
+
+
+def likenesses(jobs: tuple[Job, ...]) -> list[int | None]:
+    """For each job a number that those have in common that are alike."""
+    global _last
+    if _last is None or _last[0] is not jobs:
+        numbers: dict[Hashable, int] = {}
+        number = numbers.setdefault
+        found = ((likeness(job), len(numbers)) for job in jobs)
+        _last = jobs, [None if alike is None else number(alike, fresh) for alike, fresh in found]
+    return _last[1]
+
+
 def _resources(resources: Resources) -> Hashable:
     request, limit, shm, accelerator, spot, runner = _content_of_resources(resources)
     return (

@@ -8,12 +8,15 @@ the other, so that a large document can be written piece by piece.
 
 from __future__ import annotations
 
+import itertools
+
 from compiler.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from re import Match
+    from typing import Any
 
 WIDTH = 100  # columns; a list in one line has to end by then
 DEEPEST = 100  # levels
@@ -67,6 +70,75 @@ class Shared(dict[str, object]):
         """As that of a plain mapping, made once: targets measure by it what they emit."""
         self._shown = self._shown or super().__repr__()
         return self._shown
+
+
+class Form:
+    """The text that mappings have in common which differ in some texts and lists alone: made once for each depth.
+
+    `make` gives such a mapping for its words, each of which stands in it once, behind a key.
+    """
+
+    __slots__ = ("_make", "_texts", "count")
+
+    def __init__(self, make: Callable[[list[Any]], dict[str, object]], count: int) -> None:
+        self._make = make
+        self.count = count
+        self._texts: dict[str, tuple[list[str], list[tuple[int, int]]]] = {}  # by what stands before the first key
+
+    def text(self, words: list[Any], pad: str) -> str:
+        """The entries of the mapping with these words; "" where one of them does not stand in one line."""
+        known = self._texts.get(pad)
+        if known is None:
+            known = self._texts[pad] = self._written(pad)
+        pieces, places = known
+        out = [pieces[0]]
+        for (number, room), piece in zip(places, pieces[1:], strict=True):
+            word = words[number]
+            text = _SCALARS[word] if type(word) is str else _flow(word, room)
+            if not text:
+                return ""
+            out.append(text)
+            out.append(piece)
+        return "".join(out)
+
+    def _written(self, pad: str) -> tuple[list[str], list[tuple[int, int]]]:
+        """The text between the words, and for each of these its number and the columns that it has."""
+        text, marks = next(self._marked(pad))
+        pieces: list[str] = []
+        places: list[tuple[int, int]] = []
+        for number in sorted(range(self.count), key=lambda number: text.index(marks[number])):
+            piece, text = text.split(marks[number])
+            pieces.append(piece)
+            places.append((number, WIDTH - (len(piece) - piece.rfind("\n") - 1)))
+        return [*pieces, text], places
+
+    def _marked(self, pad: str) -> Iterator[tuple[str, list[str]]]:
+        """The text with marks for words, of a kind that stand nowhere else in it."""
+        for kind in itertools.count():
+            marks = [f"Word{number}OfForm{kind}" for number in range(self.count)]
+            lines: list[str] = []
+            _write_mapping(self._make(marks), pad, pad, lines, 1)
+            text = "".join(lines)
+            if all(text.count(mark) == 1 for mark in marks):
+                yield text, marks
+
+
+class Formed(Block):
+    """A mapping with the text of a form around its own words. Its entries are those that the form makes of them."""
+
+    __slots__ = ("_texts", "form", "words")
+
+    def __init__(self, form: Form, words: list[Any], entries: Mapping[str, object], *, comment: str = "") -> None:
+        super().__init__(entries, comment=comment)
+        self.form = form
+        self.words = words
+        self._texts: dict[str, str] = {}  # by what stands before the first key
+
+    def text(self, pad: str) -> str:
+        known = self._texts.get(pad)
+        if known is None:
+            known = self._texts[pad] = self.form.text(self.words, pad)
+        return known
 
 
 class Remark(str):
@@ -137,6 +209,9 @@ def _write_mapping(data: dict[str, object], first: str, pad: str, out: list[str]
             lines: list[str] = []
             _write_mapping(dict(data), first, pad, lines, depth)
             text = data.texts[first] = "".join(lines)
+        out.append(text)
+        return
+    if type(data) is Formed and first == pad and (text := data.text(pad)):
         out.append(text)
         return
     lead = first

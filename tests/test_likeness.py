@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compiler import features
+import compiler.likeness as module
 from compiler.ir import (
     Accelerator,
     Amounts,
@@ -21,7 +21,6 @@ from compiler.ir import (
     Support,
 )
 from compiler.likeness import likeness
-from targets.github import workflow
 from tests.conformance.cases import Case, by_pair, emit, emitted, lowered
 
 PLAIN = Job(
@@ -38,8 +37,8 @@ def test_jobs_that_are_alike_get_what_each_would_get_alone(
     case: Case, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = emitted(case, name)
-    monkeypatch.setattr(features, "likeness", lambda _job: None)
-    monkeypatch.setattr(workflow, "likeness", lambda _job: None)
+    monkeypatch.setattr(module, "likeness", lambda _job: None)
+    monkeypatch.setattr(module, "_last", None)
     alone = emit(lowered(case).project, name)
     assert alone.files == together.files
     assert list(map(repr, alone.found)) == list(map(repr, together.found))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from compiler import yamlwriter
-from compiler.yamlwriter import Block, Key, PlainKey, Remark, write, write_documents
+from compiler.yamlwriter import Block, Form, Formed, Key, PlainKey, Remark, write, write_documents
 
 PLAIN = [
     "a",
@@ -444,3 +444,31 @@ def test_a_full_memory_forgets_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> N
     data = {f"key {number}": f"text {number}" for number in range(100)}
     assert read_1_1(write(data)) == data
     assert len(yamlwriter._SCALARS) <= 10
+
+
+FORM = Form(lambda words: {"name": words[0], "needs": words[1], "env": {"A": words[2]}, "fixed": [1, {"x": "y"}]}, 3)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(), st.lists(st.text(max_size=30), max_size=12), st.text())
+def test_a_form_gives_the_text_that_its_mapping_has(name: str, needs: list[str], value: str) -> None:
+    words = [name, needs, value]
+    entries = {"name": name, "needs": needs, "env": {"A": value}, "fixed": [1, {"x": "y"}]}
+    assert dict(Formed(FORM, words, entries)) == entries
+    for depth in (0, 2, 4):
+        try:
+            plain = write(Block(entries, comment="here"), depth)
+        except ValueError:
+            continue
+        assert write(Formed(FORM, words, entries, comment="here"), depth) == plain
+        assert write({"a": Formed(FORM, words, entries, comment="here")}) == write(
+            {"a": Block(entries, comment="here")}
+        )
+
+
+def test_a_form_may_hold_what_its_own_marks_look_like() -> None:
+    form = Form(lambda words: {"Word0OfForm0": "Word0OfForm0", "own": words[0]}, 1)
+    assert (
+        write(Formed(form, ["a"], {"Word0OfForm0": "Word0OfForm0", "own": "a"}))
+        == "Word0OfForm0: Word0OfForm0\nown: a\n"
+    )

@@ -8,11 +8,11 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler import quantity
 from compiler.condition import conjoin
-from compiler.ir import BuildImage, Call, Deploy, Environment, Job, Ref, Resources, Support
+from compiler.ir import BuildImage, Call, Deploy, Environment, Exec, Job, Ref, Resources, Script, Support
 from compiler.matrix import axes, legs
-from compiler.yamlwriter import Block, Remark, Shared
+from compiler.yamlwriter import Block, Form, Formed, Remark, Shared
 from targets import commands, runners
-from targets.github import codes, conditions, deploys, expressions, images, steps
+from targets.github import codes, conditions, expressions, images, steps
 from targets.github.limits import LIMITS
 from targets.legs import only
 
@@ -58,6 +58,10 @@ def emit(workflow: Workflow, order: Order, job: Job) -> dict[str, Any]:
     if isinstance(job.action, Call):
         return _call(workflow, order, job)
     frame = _frame(workflow, job)
+    in_words = frame.is_shared and _is_plain(workflow, order, job)
+    repeated = _repeated(workflow, frame.common, job) if in_words and frame.common is not None else None
+    if repeated is not None:
+        return repeated
     found = _head(workflow, order, job, guarded=frame.self_hosted or isinstance(job.action, Deploy))
     if frame.self_hosted and expressions.NOT_FROM_FORK in found.get("if", ""):
         _note_forks(workflow)
@@ -69,21 +73,92 @@ def emit(workflow: Workflow, order: Order, job: Job) -> dict[str, Any]:
         found["outputs"] = {"image": images.REFERENCE}
         found["steps"] = images.steps(workflow, job)
     elif isinstance(job.action, Deploy):
+        from targets.github import deploys
+
         found["steps"] = deploys.steps(workflow, job)
     else:
         found["steps"] = steps.emit(workflow, job, frame.self_hosted, frame.is_shared)
+        if in_words and found["steps"][-1] == steps.command_step(job) and "needs." not in found.get("if", ""):
+            frame.common = Common(found, frame.entries)
     return found
 
 
 class Frame:
     """Where a job runs, and with which rights and limits: what it shares with all jobs that are alike."""
 
-    __slots__ = ("entries", "is_shared", "self_hosted")
+    __slots__ = ("common", "entries", "is_shared", "self_hosted")
 
     def __init__(self, entries: dict[str, Any], self_hosted: bool, is_shared: bool) -> None:
         self.entries = entries
         self.self_hosted = self_hosted
         self.is_shared = is_shared
+        self.common: Common | None = None
+
+
+class Common:
+    """What those of them share that differ in nothing but words: all but name, needs, variables and the command."""
+
+    __slots__ = ("entries", "forms", "steps", "test")
+
+    def __init__(self, made: dict[str, Any], entries: dict[str, Any]) -> None:
+        self.test: str | None = made.get("if")
+        self.entries = entries
+        self.steps: list[Any] = made["steps"][:-1]
+        self.forms: dict[tuple[str, ...], Form] = {}  # by whether there are needs, and the variables' names
+
+    def entries_of(self, shape: tuple[str, ...], words: list[Any]) -> dict[str, Any]:
+        """A job's entries, from its name, the names of its variables and what it has of its own."""
+        needs, *names = shape
+        name, title, line, *rest = words
+        found: dict[str, Any] = {"name": name}
+        if self.test is not None:
+            found["if"] = self.test
+        if needs:
+            found["needs"] = rest.pop(0)
+        found |= self.entries
+        if names:
+            found["env"] = dict(zip(names, rest, strict=True))
+        found["steps"] = [*self.steps, {"name": title, "run": line}]
+        return found
+
+    def form(self, shape: tuple[str, ...], words: list[Any]) -> Form:
+        known = self.forms.get(shape)
+        if known is None:
+            known = self.forms[shape] = Form(lambda marks: self.entries_of(shape, marks), len(words))
+        return known
+
+
+def _is_plain(workflow: Workflow, order: Order, job: Job) -> bool:
+    """Whether nothing of a job depends on what its needs are, and no text of it has a hole."""
+    if workflow.settings.overlay:  # which changes it afterwards
+        return False
+    if workflow.part_of or job.name in order.explicit or not workflow.takes_nothing(job):
+        return False
+    action = job.action
+    texts = [variable.value for variable in job.env]
+    if isinstance(action, Exec):
+        texts += action.argv
+        if action.switches:
+            return False
+    elif isinstance(action, Script):
+        texts.append(action.lines)
+    else:
+        return False
+    return not [text for text in texts if len(text) != 1 or type(text[0]) is not str]
+
+
+def _repeated(workflow: Workflow, common: Common, job: Job) -> dict[str, Any] | None:
+    """A job that shares all but words with one that was written before; None where its command is more than a line."""
+    step = steps.command_step(job)
+    if len(step) > 2:
+        return None
+    words = [_shown(workflow, job), step["name"], step["run"]]
+    shape = ("needs" if job.needs else "", *[variable.name for variable in job.env])
+    if job.needs:
+        ids = workflow.ids
+        words.append(list(dict.fromkeys([ids[need.job] for need in job.needs])))
+    words += [expressions.written(str(variable.value[0])) for variable in job.env]
+    return Formed(common.form(shape, words), words, common.entries_of(shape, words), comment=_place(workflow, job))
 
 
 def _frame(workflow: Workflow, job: Job) -> Frame:
@@ -131,8 +206,7 @@ def _note_forks(workflow: Workflow) -> None:
 
 
 def _head(workflow: Workflow, order: Order, job: Job, guarded: bool) -> dict[str, Any]:
-    path = job.origin.path if job.origin is not None else ""
-    found = Block(comment=f"{workflow.project.manifest}: {path}" if path else "")
+    found = Block(comment=_place(workflow, job))
     found["name"] = _shown(workflow, job)
     test = run_condition(workflow, order, job, guarded)
     if test:
@@ -147,6 +221,12 @@ def _head(workflow: Workflow, order: Order, job: Job, guarded: bool) -> dict[str
     if needs:
         found["needs"] = list(dict.fromkeys(needs))
     return found
+
+
+def _place(workflow: Workflow, job: Job) -> str:
+    """Where a job stands in the manifest, as its comment says it."""
+    path = job.origin.path if job.origin is not None else ""
+    return f"{workflow.project.manifest}: {path}" if path else ""
 
 
 def _shown(workflow: Workflow, job: Job) -> str:

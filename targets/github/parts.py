@@ -10,7 +10,7 @@ from __future__ import annotations
 from compiler import codes as core
 from compiler.ir import Call, Job
 from compiler.pattern import Pattern
-from compiler.yamlwriter import Block, PlainKey
+from compiler.yamlwriter import Block, Formed, PlainKey
 from targets import runtime
 from targets.commands import script_variable, variable
 from targets.github import conditions, expressions, jobs, steps, triggers
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from targets.github.workflow import Workflow
 
 HEAD_BYTES = 20_000  # kept for what is not a job
+_DEPTH = " " * 4  # before a job's keys
 SHELL = {"run": {"shell": "sh -eu {0}"}}
 _SECRET = Pattern(r"secrets\.([A-Za-z_][A-Za-z0-9_]*)")
 _RANK = {"none": 0, "read": 1, "write": 2}
@@ -228,8 +229,11 @@ class Measure:
     __slots__ = ("names_secrets", "size")
 
     def __init__(self, made: dict[str, Any]) -> None:
-        text = repr(made)
-        self.size = _size(text, made)
+        text = made.text(_DEPTH) if isinstance(made, Formed) else ""
+        self.size = len(text.encode("utf-8", "surrogatepass")) + _beside(made)
+        if not text:
+            text = repr(made)
+            self.size = _size(text, made)
         self.names_secrets = "secrets." in text
 
 
@@ -244,7 +248,12 @@ def size(made: Any) -> int:
 def _size(text: str, made: Any) -> int:
     length = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     indents = 10 * text.count("\\n") + 3 * text.count("': ")
-    return (length + indents) * 23 // 20 + len(getattr(made, "comment", "")) + 60
+    return (length + indents) * 23 // 20 + _beside(made)
+
+
+def _beside(made: Any) -> int:
+    """What a job's id and comment take, beside its entries."""
+    return len(getattr(made, "comment", "")) + 60
 
 
 def _room(workflow: Workflow) -> int:

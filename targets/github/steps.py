@@ -250,6 +250,11 @@ def _work(workflow: Workflow, job: Job) -> list[Step]:
     return steps
 
 
+def command_step(job: Job) -> Step:
+    """The step of a job that has no more to do than its command."""
+    return _run(job, commands.command(job), {})
+
+
 def _run(job: Job, lines: list[str], env: dict[str, str]) -> Step:
     """A step with these lines. Text that GitHub would take for an expression travels in a variable."""
     step: Step = {"name": _name(job, lines)}

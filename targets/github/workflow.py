@@ -22,7 +22,7 @@ from compiler.ir import (
     deployed_images,
     holes,
 )
-from compiler.likeness import likeness
+from compiler.likeness import likenesses
 from compiler.matrix import axes, label, legs
 from targets import commands, names, runners, secrets
 from targets.github import codes, expressions
@@ -32,7 +32,6 @@ from targets.legs import chunk, expand, only, say_whole, turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
     from typing import Any
 
     from compiler.diagnostics import Sink
@@ -139,7 +138,8 @@ class Workflow:
         self._shell_holes: dict[str, list[Ref]] = {}
         self._holes: dict[str, list[Ref]] = {}
         self._machines: dict[int, tuple[Any, bool]] = {}
-        self.frames: dict[Hashable, Any] = {}  # what jobs that are alike share, by their likeness
+        self._alike = dict(zip(self.by_name, likenesses(self.jobs), strict=True))
+        self.frames: dict[int, Any] = {}  # what jobs that are alike share, by their likeness
         self._runners = runners.Runners(settings, sink)
         self.used_images = self._used_images() if self.builders else set()
         self.publishes = any(map(_publishes, self.jobs))
@@ -150,13 +150,13 @@ class Workflow:
         deploys = (job.action for job in self.jobs if isinstance(job.action, Deploy))
         return found.union(image for deploy in deploys for image in deployed_images(deploy))
 
-    def likeness(self, job: Job) -> Hashable | None:
+    def likeness(self, job: Job) -> int | None:
         """What a job has in common with those that are alike, where nothing of it depends on what it needs."""
         environment = job.environment
         image = environment.image if isinstance(environment, Environment) else None
-        if self.identities or (image and [piece for piece in image if not isinstance(piece, str)]):
+        if self.identities or (image and (len(image) > 1 or type(image[0]) is not str)):
             return None
-        return likeness(job)
+        return self._alike.get(job.name)
 
     def _check_parallel(self, jobs: tuple[Job, ...], parts: dict[str, tuple[str, ...]]) -> None:
         """A matrix in several parts has a limit for each: with more parts than the limit, one each is too many."""
@@ -366,6 +366,10 @@ class Workflow:
         return True
 
     # --------------------------------------------------------------------------------------------------- artifacts
+
+    def takes_nothing(self, job: Job) -> bool:
+        """Whether the jobs that a job needs leave nothing behind that it would take."""
+        return not self._givers or self._givers.isdisjoint([need.job for need in job.needs])
 
     def has_outputs(self, name: str) -> bool:
         return name in self._givers
