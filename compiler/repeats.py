@@ -88,44 +88,38 @@ class Place(tuple[Repeat, "Steps", bool]):  # a plain class takes twice as long 
 class Model:
     """An entry that others repeat: where the scalars stand that may differ, its key first, and the text between them."""
 
-    __slots__ = ("_known", "differing", "end", "own", "pieces", "plain", "steps")
+    __slots__ = ("_first", "_others", "differing", "end", "own", "pieces", "plain", "steps")
 
     def __init__(self, own: list[str], pieces: list[str], steps: list[Steps], plain: list[bool]) -> None:
         self.own = own  # the model's own words
         self.pieces = pieces  # the text before, between and behind them
+        self._first = pieces[0]
+        self._others = [(piece, len(piece)) for piece in pieces[1:]]
         self.steps = steps
         self.plain = plain  # which of the scalars stand without quotes
         self.differing: set[int] | None = set()  # the scalars that did differ; None for a narrowed model
         self.end = 0  # of the repeat whose words were asked for last
-        self._known: set[str] = set()  # words that may stand anywhere
 
     def words(self, text: str, at: int) -> list[str] | None:
         """What the text from `at` on has for the scalars that may differ; None where it is no repeat."""
-        first, *pieces = self.pieces
-        if not text.startswith(first, at):
+        if not text.startswith(self._first, at):
             return None
-        at += len(first)
-        find, known = text.find, self._known
+        at += len(self._first)
+        find = text.find
         found: list[str] = []
-        for piece in pieces:
-            end = find(piece, at, at + len(piece) + _LONGEST_WORD)
+        for piece, length in self._others:
+            end = find(piece, at, at + length + _LONGEST_WORD)
             if end <= at:
                 return None
-            word = text[at:end]
-            if word not in known and not self._takes(word, len(found)):
+            found.append(text[at:end])
+            at = end + length
+        if "".join(found).strip(_MEANINGLESS):
+            return None
+        for word, plain in zip(found, self.plain, strict=True):
+            if (word[0] not in _BEGINNINGS or word[-1] == " " or word in _NULLS) and not _is_word(word, plain):
                 return None
-            found.append(word)
-            at = end + len(piece)
         self.end = at
         return found
-
-    def _takes(self, word: str, number: int) -> bool:
-        plain = self.plain[number]
-        if not _is_word(word, plain):
-            return False
-        if plain:
-            self._known.add(word)
-        return True
 
     def learns(self, words: list[str]) -> bool:
         """Whether a repeat differs where none did before."""
@@ -331,7 +325,10 @@ def _model(key: str, text: str, may_differ: MayDiffer) -> Model | None:
     ((name, body),) = node.entries.items()
     if not isinstance(body, Mapping) or isinstance(name, Quoted):
         return None
-    model = Model([], [], [], [])
+    own: list[str] = []
+    pieces: list[str] = []
+    places: list[Steps] = []
+    plain: list[bool] = []
     at = len(head)
     for steps in ((), *may_differ(body)):
         slot = Slot(node, name, body, documents[0])
@@ -342,13 +339,13 @@ def _model(key: str, text: str, may_differ: MayDiffer) -> Model | None:
         start, end = (span.start + 1, span.end - 1) if quoted else (span.start, span.end)
         word = source.text[start:end]
         if word == value and _is_word(word, not quoted):
-            model.own.append(word)
-            model.pieces.append(source.text[at:start])
-            model.steps.append(steps)
-            model.plain.append(not quoted)
+            own.append(word)
+            pieces.append(source.text[at:start])
+            places.append(steps)
+            plain.append(not quoted)
             at = end
-    model.pieces.append(source.text[at:])
-    return model if model.words(text, 0) == model.own and model.end == len(text) else None
+    model = Model(own, [*pieces, source.text[at:]], places, plain)
+    return model if model.words(text, 0) == own and model.end == len(text) else None
 
 
 def _body(document: Document, key: str) -> Mapping | None:

@@ -61,6 +61,7 @@ class _Maker:
         self.names: dict[str, Any] = {"Place": Place}  # what the function's text names
 
     def make(self, job: Job) -> Callable[[Repeat, list[str]], Job]:
+        """The function. Its text is names of fields, numbers and names of its own: nothing of a manifest stands in it."""
         exec(_compiled(f"def make(repeat, words): return {self._node(job, ())}"), self.names)
         made: Callable[[Repeat, list[str]], Job] = self.names["make"]
         return made
