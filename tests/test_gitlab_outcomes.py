@@ -148,6 +148,22 @@ def test_a_condition_of_the_needs_holds_for_the_jobs_between() -> None:
     assert made["b-ended"]["rules"] == [{**rule, "when": "always"}]
 
 
+def test_what_comes_from_another_part_is_there_when_a_need_was_skipped() -> None:
+    jobs = [
+        *(job(name, LARGE, outputs=leaves(name)) for name in ("j0", "j1")),
+        job("j2", LARGE, allow_failure=True),
+        job("j3", LARGE, needs=(need("j2", artifacts=False),), outputs=leaves("j3")),
+        job("j4", LARGE, needs=("j0", "j1", need("j2", artifacts=False), "j3"), run_on="failure"),
+        job("j5", LARGE, needs=("j2",), run_on="failure"),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(LIMITS, "yaml", 40_000)
+        made = emit(*jobs)
+    assert "HR4008" in made.codes
+    for seed in range(20):
+        assert check(jobs, {"j0", "j1"}, seed, made).received["j4"] == {"out/j3"}
+
+
 @st.composite
 def graphs(
     draw: st.DrawFn, least: int = 1, most: int = 7, run: str = "true", conditions: bool = True

@@ -207,7 +207,10 @@ class Split:
                 asked[edge.unit.name, "put"] = edge.unit
                 if run_on == "failure":
                     asked[edge.unit.name, "fail"] = edge.unit
-                name = self._fetch(edge, part, fetched, ASKED[run_on])
+                verb = ASKED[run_on]
+                if verb == "seek" and (edge.unit.name, edge.covered, "tell") in fetched:
+                    verb = "tell"  # else it would not be waited for: a job is skipped, or runs, once one need is skipped
+                name = self._fetch(edge, part, fetched, verb)
                 full = {"job": name, **({} if takes else {"artifacts": False})}
                 if edge.optional:
                     full["optional"] = True
