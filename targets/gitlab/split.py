@@ -209,7 +209,7 @@ class Split:
                     asked[edge.unit.name, "fail"] = edge.unit
                 verb = ASKED[run_on]
                 if verb == "seek" and (edge.unit.name, edge.covered, "tell") in fetched:
-                    verb = "tell"  # else it would not be waited for: a job is skipped, or runs, once one need is skipped
+                    verb = "tell"  # one skipped need would let the unit begin before another fetch has ended
                 name = self._fetch(edge, part, fetched, verb)
                 full = {"job": name, **({} if takes else {"artifacts": False})}
                 if edge.optional:
