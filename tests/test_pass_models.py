@@ -186,7 +186,7 @@ def test_a_model_can_be_packaged_by_the_build_of_an_environment() -> None:
     jobs, sink = run(
         project(
             job("t", outputs=(Artifact(path=("model",), kind="model"),)),
-            environments=(SERVING,),
+            environments=(SERVING.replace(publish=Publish()),),
             models=(model(train="t", package="build-serving"),),
         )
     )
@@ -272,7 +272,7 @@ def test_documents_without_the_placeholder_get_no_image() -> None:
         (Rollout(platform="kserve"), 'HR2003: the rollout of the model "churn" names no `documents`'),
         (
             Rollout(platform="apply", documents=("gone.yaml",)),
-            'HR3019: the document "gone.yaml" is not a file of the repository',
+            'HR3019: the document "gone.yaml" is not there',
         ),
         (
             Rollout(platform="gitops", documents=("k8s.yaml",)),

@@ -398,7 +398,7 @@ def test_a_name_that_kubernetes_does_not_take() -> None:
 def test_all_faults_come_out_in_one_go() -> None:
     broken = service(port=None, env=(EnvVar(name="C", value=(Ref(kind="git", name="commit"),)),), deploy=KUBERNETES)
     _, sink = run(project(broken, service(environment="gone").replace(name="other")))
-    assert {line[:6] for line in found(sink)} == {"HR2003", "HR2011", "HR3002"}
+    assert {one.code.number for one in sink.diagnostics if one.severity == "error"} == {"HR2003", "HR2011", "HR3002"}
 
 
 def test_everything_that_is_made_says_where_it_comes_from() -> None:
