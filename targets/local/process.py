@@ -189,21 +189,28 @@ def _group_runs(group: int) -> bool:
 
 def marked(folder: str) -> list[int]:
     """The processes whose TMPDIR is this folder or lies in it: those of a job, wherever they went. Linux only."""
-    found = []
     mark, own = b"TMPDIR=" + os.fsencode(folder), os.getpid()
+    return [
+        process
+        for process, content in _told("environ")
+        if process != own and any(one == mark or one.startswith(mark + b"/") for one in content.split(b"\0"))
+    ]
+
+
+def _told(file: str) -> Iterator[tuple[int, bytes]]:
+    """What the kernel says of each process in one of its files (/proc/N/FILE), where it says it to us. Linux only."""
     try:
-        names = [name for name in os.listdir("/proc") if name.isdigit()]
+        names = os.listdir("/proc")
     except OSError:
-        return []
+        return
     for name in names:
-        try:
-            with open(f"/proc/{name}/environ", "rb") as stream:
-                variables = stream.read().split(b"\0")
-        except OSError:
-            continue
-        if int(name) != own and any(one == mark or one.startswith(mark + b"/") for one in variables):
-            found.append(int(name))
-    return found
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/{file}", "rb") as stream:
+                    content = stream.read()
+            except OSError:  # it has ended, or is another user's
+                continue
+            yield int(name), content
 
 
 def end_marked(folder: str) -> None:
@@ -269,20 +276,11 @@ def _end_children(which: Callable[[int], bool]) -> None:
 
 def _children() -> list[int]:
     """The processes whose parent is this one, without those that a container engine keeps across its commands."""
-    found, own = [], os.getpid()
-    try:
-        names = [name for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return []
-    for name in names:
-        try:
-            with open(f"/proc/{name}/stat", "rb") as stream:
-                head, _, rest = stream.read().rpartition(b")")
-            parent = int(rest.split()[1])
-        except (OSError, ValueError, IndexError):
-            continue
-        if parent == own and not head.partition(b"(")[2].startswith(_OF_ENGINES):
-            found.append(int(name))
+    found, own = [], b"%d" % os.getpid()
+    for process, content in _told("stat"):  # NUMBER (PROGRAM) STATE PARENT …, and a program's name may hold anything
+        head, _, rest = content.rpartition(b")")
+        if rest.split()[1:2] == [own] and not head.partition(b"(")[2].startswith(_OF_ENGINES):
+            found.append(process)
     return found
 
 
