@@ -13,6 +13,7 @@ from compiler.passes.context import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from compiler.diagnostics import Label
     from compiler.ir import Text
     from compiler.matrix import Leg
 
@@ -23,19 +24,19 @@ def check_objectives(project: Project, context: Context) -> Project:
     """A job's objectives are judged over the metrics that it leaves, so it must leave some."""
     for jobs in (project.jobs, *(pipeline.jobs for pipeline in project.pipelines)):
         for job in jobs:
-            if job.objectives and not has_metrics(job):
-                context.sink.report(
-                    codes.NO_METRICS,
-                    f'"{job.name}" has objectives, but leaves no metrics file',
-                    job.origin,
-                    field="objectives",
-                    help="give it an output of `kind: metrics`",
-                )
+            if job.objectives:
+                check_metrics(job, "has objectives", context, field="objectives")
     return project
 
 
-def has_metrics(job: Job) -> bool:
-    return any(isinstance(output, Artifact) and output.kind == "metrics" for output in job.outputs)
+def check_metrics(
+    job: Job, what: str, context: Context, field: str | None = None, labels: tuple[Label, ...] = ()
+) -> None:
+    """Report a job that must leave metrics, since it `what`, and does not."""
+    if not any(isinstance(output, Artifact) and output.kind == "metrics" for output in job.outputs):
+        message = f'"{job.name}" {what}, but leaves no metrics file'
+        advice = "give it an output of `kind: metrics`"
+        context.sink.report(codes.NO_METRICS, message, job.origin, field=field, help=advice, labels=labels)
 
 
 def lower_gates(project: Project, context: Context) -> Project:

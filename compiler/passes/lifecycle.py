@@ -10,7 +10,7 @@ from compiler import codes
 from compiler.ir import LIFECYCLE_STEPS, Job, Need, Project
 from compiler.passes.context import Context, labels, over_groups
 from compiler.passes.environments import with_need
-from compiler.passes.gates import has_metrics
+from compiler.passes.gates import check_metrics
 from compiler.passes.models import same_evaluation, united
 
 TYPE_CHECKING = False
@@ -66,14 +66,7 @@ def _check_objectives(lifecycle: Lifecycle, steps: dict[str, Job], context: Cont
         message = "nothing judges the objectives: the lifecycle has neither `evaluation` nor `testing`"
         context.sink.report(codes.NO_METRICS, message, at)
     for job in judges.values():
-        if not has_metrics(job):
-            context.sink.report(
-                codes.NO_METRICS,
-                f'"{job.name}" judges the objectives, but leaves no metrics file',
-                job.origin,
-                help="give it an output of `kind: metrics`",
-                labels=labels((at, "the objectives are here")),
-            )
+        check_metrics(job, "judges the objectives", context, labels=labels((at, "the objectives are here")))
 
 
 def _check(project: Project, lifecycle: Lifecycle, context: Context) -> dict[str, Job]:

@@ -10,7 +10,7 @@ from compiler import codes
 from compiler.ir import NOTHING, BuildImage, Dataset, Job, Need, Project, Rollout
 from compiler.passes.context import Context, labels, over_groups
 from compiler.passes.environments import with_need
-from compiler.passes.gates import has_metrics
+from compiler.passes.gates import check_metrics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,15 +135,7 @@ def _check_objectives(model: Model, steps: dict[str, str], known: dict[str, Job]
         message = f'nothing judges the objectives of "{model.name}": it has neither `validate` nor `test`'
         context.sink.report(codes.NO_METRICS, message, at)
     for name in dict.fromkeys(_judges(steps)):
-        job = known[name]
-        if not has_metrics(job):
-            context.sink.report(
-                codes.NO_METRICS,
-                f'"{name}" judges "{model.name}", but leaves no metrics file',
-                job.origin,
-                help="give it an output of `kind: metrics`",
-                labels=labels((at, "the objectives are here")),
-            )
+        check_metrics(known[name], f'judges "{model.name}"', context, labels=labels((at, "the objectives are here")))
 
 
 def _deploy_job(model: Model, rollout: Rollout, steps: dict[str, str], known: dict[str, Job], context: Context) -> Job:

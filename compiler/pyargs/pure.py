@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from compiler.pyargs import values
 from compiler.pyargs.interface import UNKNOWN
@@ -40,25 +40,25 @@ def percent(template: str, given: object) -> object:
     """`"--%s" % name`, for %s and %d alone."""
     items = given if type(given) is tuple else (given,)
     pieces = template.replace("%%", "\0").replace("%d", "%s").split("%s")
-    if len(pieces) != len(items) + 1 or any("%" in piece for piece in pieces):
+    if any("%" in piece for piece in pieces):
         return UNKNOWN
-    if not all(prints_plainly(item) for item in items):
-        return UNKNOWN
-    text = pieces[0]
-    for item, piece in zip(items, pieces[1:], strict=True):
-        text += str(item) + piece
-    return bounded(text.replace("\0", "%"))
+    return _filled([piece.replace("\0", "%") for piece in pieces], items)
 
 
 def formatted(template: str, given: list[object]) -> object:
     """`"--{}".format(name)`, for plain {} alone."""
     pieces = template.split("{}")
-    if len(pieces) != len(given) + 1 or any("{" in piece or "}" in piece for piece in pieces):
+    if any("{" in piece or "}" in piece for piece in pieces):
         return UNKNOWN
-    if not all(prints_plainly(item) for item in given):
+    return _filled(pieces, given)
+
+
+def _filled(pieces: list[str], items: Sequence[object]) -> object:
+    """Pieces with items between them, each as it prints."""
+    if len(pieces) != len(items) + 1 or not all(prints_plainly(item) for item in items):
         return UNKNOWN
     text = pieces[0]
-    for item, piece in zip(given, pieces[1:], strict=True):
+    for item, piece in zip(items, pieces[1:], strict=True):
         text += str(item) + piece
     return bounded(text)
 

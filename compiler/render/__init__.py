@@ -20,6 +20,17 @@ FORMATS = {
 }
 
 
+def told(finding: Diagnostic) -> str:
+    """What a finding says in plain text where there is one field for all of it: message, suggestion, help, notes."""
+    parts = [finding.message]
+    if finding.suggestion:
+        parts.append(f'did you mean "{finding.suggestion}"?')
+    if finding.help:
+        parts.append(f"help: {finding.help}")
+    parts.extend(f"note: {note}" for note in finding.notes)
+    return "\n".join(parts)
+
+
 def render(format: str, found: Sequence[Diagnostic]) -> str:
     """The findings in one of FORMATS, text without colours."""
     from importlib import import_module

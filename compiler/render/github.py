@@ -7,6 +7,7 @@ actions/toolkit, packages/core/src/command.ts.
 from __future__ import annotations
 
 from compiler.diagnostics import ERROR, NOTE, WARNING
+from compiler.render import told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,14 +30,8 @@ def _command(finding: Diagnostic) -> str:
         if finish.line == begin.line and finish.column > begin.column:
             properties |= {"endLine": finish.line, "endColumn": finish.column - 1}  # both ends count here
     properties["title"] = f"{finding.code.number} {finding.code.name}"
-    parts = [finding.message]
-    if finding.suggestion:
-        parts.append(f'did you mean "{finding.suggestion}"?')
-    if finding.help:
-        parts.append(f"help: {finding.help}")
-    parts.extend(f"note: {note}" for note in finding.notes)
     shown = ",".join(f"{key}={escape_property(str(value))}" for key, value in properties.items())
-    return f"::{_COMMANDS[finding.severity]} {shown}::{escape_data(chr(10).join(parts))}\n"
+    return f"::{_COMMANDS[finding.severity]} {shown}::{escape_data(told(finding))}\n"
 
 
 def escape_data(text: str) -> str:

@@ -6,6 +6,7 @@ import json
 
 from compiler import VERSION
 from compiler.pages import page
+from compiler.render import told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,17 +53,11 @@ def _rule(code: Code) -> dict[str, Any]:
 
 
 def _result(finding: Diagnostic, rule_index: int) -> dict[str, Any]:
-    parts = [finding.message]
-    if finding.suggestion:
-        parts.append(f'did you mean "{finding.suggestion}"?')
-    if finding.help:
-        parts.append(f"help: {finding.help}")
-    parts.extend(f"note: {note}" for note in finding.notes)
     result: dict[str, Any] = {
         "ruleId": finding.code.number,
         "ruleIndex": rule_index,
         "level": finding.severity,
-        "message": {"text": "\n".join(parts)},
+        "message": {"text": told(finding)},
         "locations": [] if finding.span is None else [_location(finding.span)],
     }
     if finding.labels:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from targets.local.state import State, read_json, sync_folder, write_json
+from targets.local.state import State, read_json, sync, write_json
 from targets.local.tree import Entry
 
 TAR = "outputs.tar"
@@ -104,12 +104,12 @@ class Results:
         result.folder = ""
         tar = os.path.join(folder, TAR)
         if os.path.exists(tar):
-            _sync(tar)
+            sync(tar)
         write_json(os.path.join(folder, "result.json"), asdict(result))  # this syncs the folder too
         result.held = self._hold(tar) if result.sha256 else ""
         os.makedirs(os.path.dirname(place), exist_ok=True)
         self._move(folder, place)
-        sync_folder(os.path.dirname(place))
+        sync(os.path.dirname(place))
         result.folder = place
         return result
 
@@ -166,11 +166,3 @@ def _read(folder: str) -> Result | None:
         return Result(**{**data, "outputs": outputs, "folder": folder})
     except (KeyError, TypeError, AttributeError):
         return None
-
-
-def _sync(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -73,7 +73,7 @@ def write_whole(path: str, data: str | bytes, durable: bool = True) -> None:
                 os.fsync(stream.fileno())
         os.replace(partial, path)
         if durable:
-            sync_folder(folder)
+            sync(folder)
     except BaseException:
         if os.path.exists(partial):
             os.unlink(partial)
@@ -97,8 +97,9 @@ def read_json(path: str) -> Any:
         return None
 
 
-def sync_folder(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: str) -> None:
+    """Wait until the disk has a file, or a folder's entries."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

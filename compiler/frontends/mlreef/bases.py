@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler import codes, images, reader
 from compiler.diagnostics import suggest
-from compiler.frontends.mlreef.fields import Context, boolean, text
+from compiler.frontends.mlreef.fields import Context, boolean, matching, text
 from compiler.frontends.tables import section
 from compiler.yamltree import Slot
 
@@ -16,18 +16,8 @@ if TYPE_CHECKING:
 TITLE = "Base environment "  # how MLReef's platform calls its own: https://gitlab.com/mlreef/mlreef
 
 
-def _python(slot: Slot, context: Context) -> str | None:
-    """The version of the image's Python: what nothing but the image itself tells."""
-    from re import fullmatch
-
-    value = text(slot, context)
-    if value is None or fullmatch(r"3\.\d{1,2}(\.\d{1,3})?", value):
-        return value
-    message = f'"python" takes a version such as "3.12", not {reader.shown(value)}'
-    context.sink.report(codes.WRONG_VALUE, message, slot.span_here)
-    return None
-
-
+# The version of the image's Python: what nothing but the image itself tells.
+_python = matching(r"3\.\d{1,2}(\.\d{1,3})?", 'a version such as "3.12"')
 OWN: Table = {"image": ("image", text), "python": ("python", _python), "gpu": ("gpu", boolean)}
 
 

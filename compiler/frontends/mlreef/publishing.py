@@ -11,7 +11,7 @@ import os
 from posixpath import dirname, relpath
 
 from compiler.frontends.mlreef import codes
-from compiler.frontends.mlreef.fields import Context, boolean, choice, integer, list_of, text
+from compiler.frontends.mlreef.fields import Context, boolean, choice, integer, list_of, matching, text
 from compiler.frontends.tables import name, section
 from compiler.images import DEFAULT_PYTHON, python_image
 from compiler.ir import (
@@ -79,21 +79,8 @@ class Publication:
         )
 
 
-def _version(slot: Slot, context: Context) -> str | None:
-    """What may stand in a tag behind the branch: https://github.com/opencontainers/distribution-spec"""
-    from re import fullmatch
-
-    from compiler import codes as core
-    from compiler import reader
-
-    value = text(slot, context)
-    if value is None or fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", value):
-        return value
-    message = f'"version" takes letters, digits, ., _ and -, not {reader.shown(value)}'
-    context.sink.report(core.WRONG_VALUE, message, slot.span_here)
-    return None
-
-
+# What may stand in a tag behind the branch: https://github.com/opencontainers/distribution-spec
+_version = matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", "letters, digits, ., _ and -")
 PUBLISH: Table = {
     "on": ("on", choice({"push": "push", "manual": "manual"})),
     "branches": ("branches", list_of(text, least=1)),

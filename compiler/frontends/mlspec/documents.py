@@ -11,7 +11,7 @@ from compiler.frontends.mlspec.secrets import check_placeholder, is_placeholder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from compiler.frontends.mlspec.view import View
 
@@ -88,15 +88,18 @@ def _check_semantic(document: View, key: str, sink: Sink) -> None:
 def check_tags(document: View, sink: Sink) -> None:
     """Keys are unique among the tags, properties and hyperparameters of one object."""
     for field in ("tags", "properties", "hyperparameters", "parameters"):
-        seen: dict[str, View] = {}
-        for item in document.listed(field):
-            key = item.get("key")
-            if key is None or not key.is_text:
-                continue
-            first = seen.setdefault(key.value, key)
-            if first is not key:
-                message = f'"{key.value}" stands twice under "{field}"'
-                sink.report(codes.DUPLICATE, message, key.at, labels=(Label(first.at, "first here"),))
+        _check_twice(field, (item.get("key") for item in document.listed(field)), sink)
+
+
+def _check_twice(field: str, given: Iterable[View | None], sink: Sink) -> None:
+    seen: dict[str, View] = {}
+    for item in given:
+        if item is None or not item.is_text:
+            continue
+        first = seen.setdefault(item.value, item)
+        if first is not item:
+            message = f'"{item.value}" stands twice under "{field}"'
+            sink.report(codes.DUPLICATE, message, item.at, labels=(Label(first.at, "first here"),))
 
 
 def check_store(document: View, sink: Sink) -> None:
@@ -241,14 +244,7 @@ def check_model(document: View, sink: Sink) -> None:
 def check_record(document: View, sink: Sink) -> None:
     """A log record's fields have different names within their group."""
     for group in ("applicationInfo", "requestInfo", "resultInfo", "modelInfo", "inputs", "prediction"):
-        seen: dict[str, View] = {}
-        for item in document.listed(group) if document.get(group) is not None else ():
-            if not item.is_text:
-                continue
-            first = seen.setdefault(item.value, item)
-            if first is not item:
-                message = f'"{item.value}" stands twice under "{group}"'
-                sink.report(codes.DUPLICATE, message, item.at, labels=(Label(first.at, "first here"),))
+        _check_twice(group, document.listed(group) if document.get(group) is not None else (), sink)
 
 
 def check_objectives(document: View, sink: Sink) -> None:
