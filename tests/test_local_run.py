@@ -537,7 +537,7 @@ def test_builds_and_sidecars_need_an_engine(tmp_path: Path) -> None:
     here = place(
         tmp_path,
         """
-  image: {build: {context: .}}
+  image: {build: {context: ., publish: {}}}
   after: {run: "true", needs: [image]}
   free: {run: "true"}
   beside: {run: "echo {{ sidecars.db.host }}", sidecars: [{name: db, image: "postgres:16", port: 5432}]}
