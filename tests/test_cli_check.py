@@ -231,6 +231,15 @@ def test_any_path_is_a_finding_never_a_fault(path: str) -> None:
     assert main(["check", "--", path]) in (0, 1)
 
 
+def test_a_changed_script_is_no_manifest_of_a_dialect_that_is_not_used(capsys: pytest.CaptureFixture[str]) -> None:
+    manifest(GOOD)
+    Path("train.py").write_text(
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr')\np.parse_args()\n"
+    )
+    assert main(["check", "--strict", "--changed", "train.py"]) == 0
+    assert "train.py:" not in capsys.readouterr().out
+
+
 def test_notes_can_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     manifest(GOOD.replace("train.py}", "train.py, timeout: 1h, resources: {gpu: 1}}"))
     assert main(["check", "--target", "none"]) == 0

@@ -125,8 +125,12 @@ def _check_changed(arguments: Namespace, checked: Checked) -> None:
         checked.sink.take(sink)
     for path in arguments.path:
         alone = open_workspace(path, Sink())
-        if alone is not None and not any(checked.covers(unit) for unit in alone.units):
-            checked.add(alone, arguments)
+        if alone is None or any(checked.covers(unit) for unit in alone.units):
+            continue
+        used = {unit.front_end.NAME for unit in checked.units}
+        if path.endswith(".py") and used and not used.issuperset(unit.front_end.NAME for unit in alone.units):
+            continue  # a script, which is a manifest only to a dialect that the repository does not use
+        checked.add(alone, arguments)
 
 
 def _check_targets(
