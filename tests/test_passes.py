@@ -515,6 +515,17 @@ def test_what_can_not_be_read_is_said(lowered: Bench) -> None:
     assert argv_of(found.job("a")) == ["python", "own.py", "--x", "1"]
 
 
+def test_what_is_not_known_of_an_argument_is_said_where_it_stands(lowered: Bench) -> None:
+    script = (
+        "import argparse, os\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float)\n"
+        "p.add_argument('--token', required='TOKEN' not in os.environ)\np.parse_args()\n"
+    )
+    found = lowered("jobs: {a: {entry: {script: own.py, with: {lr: 1}}}}", own_py=script)
+    (note,) = (one for one in found.found if one.code.name == "unread-interface")
+    assert [label.message for label in note.labels] == ['whether "--token" is required is not a literal']
+    assert note.labels[0].span.start == script.index("'TOKEN' not in")
+
+
 def test_launchers(lowered: Bench) -> None:
     text = "jobs: {{a: {{entry: {{script: s.py, launch: {launch}}}, resources: {{gpu: 4}}, timeout: 1h}}}}"
     torchrun = argv_of(lowered(text.format(launch="torchrun"), s_py="").job("a"))

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _CODES = {"unknown": codes.UNKNOWN_ARGUMENT, "missing": codes.MISSING_ARGUMENT}
 
+# Remarks on arguments whose values, or whose being there, nobody can judge without running the script.
+_UNCHECKED = frozenset(
+    ("computed-arguments", "computed-choices", "computed-setting", "custom-action", "custom-type", "changed-later")
+)
+
 
 def lower_entries(project: Project, context: Context) -> Project:
     parameters = {parameter.name: parameter for parameter in project.parameters}
@@ -205,6 +210,8 @@ def _check(
 
     if not interface.complete or interface.style not in ("argparse", "mlreef"):
         _report_unread(interface, source, at, context)
+    elif any(remark.kind in _UNCHECKED for remark in interface.remarks):
+        _report_unchecked(interface, source, at, context)
     origins = {argument.name: argument.origin for argument in arguments}
     calls = _calls(job, arguments, given)
     problems = [problem for call in calls for problem in check_call(interface, call)]
@@ -212,6 +219,15 @@ def _check(
         problems += [one for one in check_call(interface, given) if one.kind == "computed-subcommand"]
     for problem in problems:
         _report(problem, origins.get(problem.name) or at, source, context)
+
+
+def _report_unchecked(interface: Interface, source: Source, at: Origin | None, context: Context) -> None:
+    """Say what of arguments that are known could not be, and where the script shows it."""
+    remarks = [remark for remark in interface.remarks if remark.kind in _UNCHECKED]
+    starts = ((source.offset(remark.line, remark.column), remark.message) for remark in remarks[:3])
+    labels = tuple(Label(Span(source, start, start + 1), remark) for start, remark in starts)
+    message = f'not everything that "{source.name}" asks of its arguments is known'
+    context.sink.report(codes.UNREAD_INTERFACE, message, at, labels=labels)
 
 
 def _report_unread(interface: Interface, source: Source, at: Origin | None, context: Context) -> None:
