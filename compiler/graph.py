@@ -72,11 +72,11 @@ def layers(graph: Graph) -> list[list[str]]:
 def cycles(graph: Graph) -> list[list[str]]:
     """One shortest cycle of each knot of names that wait for one another, each from its first name in graph order."""
     place = {name: at for at, name in enumerate(graph)}
-    starts = {min(knot, key=place.__getitem__): set(knot) for knot in _knots(graph)}
+    starts = {min(knot, key=place.__getitem__): set(knot) for knot in knots(graph)}
     return [_shortest_cycle(graph, start, starts[start]) for start in sorted(starts, key=place.__getitem__)]
 
 
-def _knots(graph: Graph) -> list[list[str]]:
+def knots(graph: Graph) -> list[list[str]]:
     """Strongly connected components that hold a cycle (Tarjan, without recursion)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}

@@ -141,8 +141,8 @@ SETUPS: dict[str, Setup] = {
     "HR4111": _manifest(
         JOBS
         + "  train: {run: python train.py}\n"
-        + "".join(f"  undo-{at}: {{run: echo {'x' * 9000}, needs: [train], run_on: failure}}\n" for at in range(400))
-        + "  report: {run: ./report.sh, needs: [undo-0, undo-399]}\n"
+        + "".join(f"  undo-{at}: {{run: echo {'x' * 60_000}, needs: [train], run_on: failure}}\n" for at in range(40))
+        + f"  report: {{run: ./report.sh, needs: [{', '.join(f'undo-{at}' for at in range(40))}]}}\n"
     ),
     "HR4112": _manifest(
         JOBS + f'  train: {{run: python train.py, when: "changed({", ".join(repr(f"p{at}") for at in range(60))})"}}\n'

@@ -175,9 +175,24 @@ def test_a_late_part_waits_though_a_part_before_it_was_skipped(small: None) -> N
         assert "slow" in run.before["clean"]
 
 
-def test_what_needs_a_job_of_another_part_that_runs_on_failure_is_refused(small: None) -> None:
+def test_what_needs_a_job_that_runs_on_failure_is_split_off_with_it(small: None) -> None:
+    """A job of another part could not be left out where that one is, so that one part holds both, and all between."""
     undo = [job(f"undo{at}", needs=("j0",), run_on="failure") for at in range(60)]
-    made = emit(job("j0"), *undo, job("report", needs=("undo0", "undo59")))
+    between = [job("tidy", needs=("undo0",), run_on="always"), job("report", needs=("tidy", "undo0", "undo59"))]
+    jobs = [job("j0"), *undo, *between]
+    made = emit(*jobs)
+    assert made.codes == ["HR4008"]
+    place = place_of(made)
+    assert len({place[name] for name in ("undo0", "undo59", "tidy", "report")}) == 1
+    assert len(set(place.values())) > 2
+    assert Run(made, {one.name: set() for one in jobs}, {"j0"}, 1).status["report"] == "success"
+    well = Run(made, {one.name: set() for one in jobs}, set(), 1)
+    assert (well.ended, well.status["report"]) == ("success", "skipped")
+
+
+def test_what_needs_more_jobs_that_run_on_failure_than_a_part_holds_is_refused(small: None) -> None:
+    undo = [job(f"undo{at}", "true #" + "x" * 3000, needs=("j0",), run_on="failure") for at in range(12)]
+    made = emit(job("j0"), *undo, job("report", needs=tuple(one.name for one in undo)))
     assert made.codes == ["HR4008", "HR4111"]
     assert made.messages[1].startswith('"report" needs "undo')
 

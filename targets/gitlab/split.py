@@ -86,7 +86,7 @@ class Split:
             return None
         for share in SHARES:
             try:
-                groups = partition.split(order, self.needs, weight, int(limit * share), self.late)
+                groups = self._groups(order, weight, int(limit * share))
             except ValueError:  # one job is larger than this share
                 break
             parts = self._filled(groups, jobs, whole)
@@ -100,6 +100,36 @@ class Split:
             help="make several pipelines of it, or let a store carry the outputs",
         )
         return None
+
+    def _groups(self, order: list[str], weight: dict[str, int], limit: int) -> list[list[str]]:
+        """The jobs of each part. What is left out where nothing failed stays with what needs it, where a part holds both:
+        no job of another part could be left out in the same way."""
+        members = {knot[0]: knot for knot in self._inseparable(order) if sum(weight[name] for name in knot) <= limit}
+        if not members:
+            return partition.split(order, self.needs, weight, limit, self.late)
+        first = {name: one for one, knot in members.items() for name in knot}
+        needs: dict[str, list[str]] = {}
+        heavy: dict[str, int] = {}
+        for name in order:
+            one = first.get(name, name)
+            heavy[one] = heavy.get(one, 0) + weight[name]
+            others = [first.get(other, other) for other in self.needs[name]]
+            needs.setdefault(one, []).extend(other for other in others if other != one)
+        late = {name: needs[name] for name in needs if name in self.late}
+        whole = [*(name for name in needs if name not in late), *graph.order(late)]
+        parts = partition.split(whole, needs, heavy, limit, late)
+        return [[name for one in part for name in members.get(one, (one,))] for part in parts]
+
+    def _inseparable(self, order: list[str]) -> list[list[str]]:
+        """Jobs that one part must hold, in order: those that would wait for one another if who is needed needed back."""
+        both = {name: list(self.needs[name]) for name in order if name in self.late}
+        for name in both:
+            if (self.units[name].job.run_on or "success") == "success":
+                for needed in self.needs[name]:
+                    if needed in self.late_alone:
+                        both[needed].append(name)
+        place = {name: at for at, name in enumerate(order)}
+        return [sorted(knot, key=place.__getitem__) for knot in graph.knots(both)]
 
     def _any_too_large(self, weight: dict[str, int], limit: int) -> bool:
         """Report the jobs that no part can hold."""
@@ -189,6 +219,7 @@ class Split:
         """Let needs that lead out of a late part be needs of jobs that end as those did. (What always runs waits for
         whole parts already, and asks only for outputs.)"""
         fetched: dict[object, str] = {}
+        refused: set[str] = set()
         for unit in list(part.units):
             run_on = unit.job.run_on or "success"
             data = part.body.jobs[unit.name]
@@ -202,14 +233,15 @@ class Split:
                 takes = edge.artifacts and bool(handed_on(edge))
                 if run_on == "always" and not takes:
                     continue
-                if run_on == "success" and edge.unit.name in self.late_alone:
+                if run_on == "success" and edge.unit.name in self.late_alone and unit.name not in refused:
+                    refused.add(unit.name)
                     self._refuse(unit, edge)
                 asked[edge.unit.name, "put"] = edge.unit
-                if run_on == "failure":
-                    asked[edge.unit.name, "fail"] = edge.unit
-                verb = ASKED[run_on]
+                verb = "tell" if edge.optional and run_on == "success" else ASKED[run_on]
                 if verb == "seek" and (edge.unit.name, edge.covered, "tell") in fetched:
                     verb = "tell"  # one skipped need would let the unit begin before another fetch has ended
+                if verb == "tell":
+                    asked[edge.unit.name, "fail"] = edge.unit
                 name = self._fetch(edge, part, fetched, verb)
                 full = {"job": name, **({} if takes else {"artifacts": False})}
                 if edge.optional:
@@ -220,7 +252,7 @@ class Split:
     def _refuse(self, unit: Unit, edge: Edge) -> None:
         self.notes.sink.report(
             codes.ORDER_OF_FAILURE,
-            f'"{unit.job.name}" needs "{edge.unit.job.name}", which runs after a failure alone, in another part of the split',
+            f'"{unit.job.name}" needs "{edge.unit.job.name}", which runs after a failure alone, and no part of the split holds both',
             unit.job.origin,
             help="let it run on failure itself, or make a pipeline of its own of what comes before",
         )
