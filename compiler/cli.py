@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable, Sequence
-    from typing import Never, Protocol
+    from typing import Any, Never, Protocol
 
     class Command(Protocol):
         """What a command's module offers."""
@@ -163,10 +163,9 @@ def load(name: str) -> Command:
 
 def parser(name: str, command: Command) -> ArgumentParser:
     """A command's parser."""
-    import argparse
+    _leave_out_translation()
     from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
-    vars(argparse)["_"] = str  # nobody has translated us, and to look for that costs 2 ms
     columns = _columns()
     examples = "\n".join(f"  {line}" for line in command.EXAMPLES.strip().split("\n"))
     made = ArgumentParser(
@@ -178,6 +177,23 @@ def parser(name: str, command: Command) -> ArgumentParser:
     )
     command.configure(made)
     return made
+
+
+def _leave_out_translation() -> None:
+    """Nobody has translated us. To import gettext and to look for that costs argparse 3 ms: it gets texts as they are."""
+    if "argparse" in sys.modules:
+        return
+    translation: Any = type(sys)("gettext")
+    translation.gettext = str
+    translation.ngettext = lambda one, several, count: one if count == 1 else several
+    known = sys.modules.get("gettext")
+    sys.modules["gettext"] = translation
+    try:
+        import argparse  # noqa: F401 - for what it takes from there
+    finally:
+        del sys.modules["gettext"]
+        if known is not None:
+            sys.modules["gettext"] = known
 
 
 def _columns() -> int:

@@ -969,7 +969,7 @@ def holes(root: Node | tuple[Any, ...]) -> Iterator[Ref]:
         else:
             values_of = _below.get(kind)
             for value in _values_below(kind)(item) if values_of is None else values_of(item):
-                if value and type(value) is not str:
+                if value and type(value) is not str and _below.get(type(value)) is not _no_values:
                     push(value)
 
 

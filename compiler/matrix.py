@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from math import prod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ MOST_LEGS = 10_000  # of one job; what is more was never meant
 
 def most_legs(matrix: Matrix) -> int:
     """How many legs there can be, without making them: exclusions are not counted."""
+    from math import prod
+
     whole = prod(len(values) for _, values in matrix.axes) if matrix.axes else 0
     return whole + len(matrix.include)
 

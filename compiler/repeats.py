@@ -88,7 +88,7 @@ class Place(tuple[Repeat, "Steps", bool]):  # a plain class takes twice as long 
 class Model:
     """An entry that others repeat: where the scalars stand that may differ, its key first, and the text between them."""
 
-    __slots__ = ("_first", "_others", "differing", "end", "own", "pieces", "plain", "steps")
+    __slots__ = ("_first", "_others", "differing", "end", "narrow", "own", "pieces", "plain", "steps")
 
     def __init__(self, own: list[str], pieces: list[str], steps: list[Steps], plain: list[bool]) -> None:
         self.own = own  # the model's own words
@@ -98,6 +98,7 @@ class Model:
         self.steps = steps
         self.plain = plain  # which of the scalars stand without quotes
         self.differing: set[int] | None = set()  # the scalars that did differ; None for a narrowed model
+        self.narrow: Model | None = None
         self.end = 0  # of the repeat whose words were asked for last
 
     def words(self, text: str, at: int) -> list[str] | None:
@@ -272,10 +273,13 @@ class _Scan:
             if words is not None and self._begins(model.end):
                 if number:
                     recent.insert(0, recent.pop(number))
-                self.cuts.leave_out(at, model.end)
+                end = model.end
+                if model.differing is not None:
+                    model = self._narrowed(model, words)
+                    words = model.words(self.text, at) or words
+                self.cuts.leave_out(at, end)
                 self.entries.append(Repeat(self.found, model, words))
-                self._narrow(model, words)
-                return model.end
+                return end
         end = self._end(at)
         self.kept.append(at + len(self.lead))
         self.entries.append(None)
@@ -290,11 +294,12 @@ class _Scan:
             at = self._next_line(at)
         return at
 
-    def _narrow(self, model: Model, words: list[str]) -> None:
-        """Compare the next entries with a model in which only those words differ that did: most never do."""
-        if model.differing is not None and model.learns(words):
-            narrowed = model.narrowed()
-            self.recent[:] = [narrowed, *(one for one in self.recent if one.own is not model.own or one is model)]
+    def _narrowed(self, model: Model, words: list[str]) -> Model:
+        """The model in which only those words differ that did: most never do, and what they are has to be compared no more."""
+        if model.learns(words) or model.narrow is None:
+            narrow = model.narrow = model.narrowed()
+            self.recent[:] = [narrow, *(one for one in self.recent if one.own is not model.own or one is model)]
+        return model.narrow
 
     def _begins(self, at: int) -> bool:
         """Whether an entry seems to begin there. What ends the mapping stays, so that its end is read as it is."""

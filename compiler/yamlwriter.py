@@ -126,19 +126,21 @@ class Form:
 class Formed(Block):
     """A mapping with the text of a form around its own words. Its entries are those that the form makes of them."""
 
-    __slots__ = ("_texts", "form", "words")
+    __slots__ = ("_pad", "_text", "form", "words")
 
-    def __init__(self, form: Form, words: list[Any], entries: Mapping[str, object], *, comment: str = "") -> None:
+    def __init__(
+        self, form: Form, words: list[Any], entries: Mapping[str, object] | None = None, *, comment: str = ""
+    ) -> None:
         super().__init__(entries, comment=comment)
         self.form = form
         self.words = words
-        self._texts: dict[str, str] = {}  # by what stands before the first key
+        self._pad: str | None = None  # what stood before the keys of the text that was asked for last
+        self._text = ""
 
     def text(self, pad: str) -> str:
-        known = self._texts.get(pad)
-        if known is None:
-            known = self._texts[pad] = self.form.text(self.words, pad)
-        return known
+        if pad != self._pad:
+            self._pad, self._text = pad, self.form.text(self.words, pad)
+        return self._text
 
 
 class Remark(str):
@@ -239,6 +241,10 @@ def _write_list(items: Iterable[object], pad: str, out: list[str], depth: int) -
 
 def _write_value(value: object, lead: str, pad: str, out: list[str], depth: int) -> None:
     """A value behind its key or dash (`lead`), which stands at `pad`."""
+    if type(value) is Formed and depth < DEEPEST and (text := value.text(f"{pad}  ")):
+        comment = _visible(value.comment)
+        out.append(f"{lead}  # {comment}\n{text}" if comment else f"{lead}\n{text}")
+        return
     start = len(out)
     if isinstance(value, str):
         out.append(f"{lead} {_SCALARS[value] or _literal(value, pad + '  ')}\n")
@@ -341,8 +347,8 @@ def _reads_as_literal(text: str) -> bool:
         and lines
         and not lines.startswith("\t")
         and not _BLANK_BEFORE_BREAK.search(text)
-        and not _UNSEEN.search(text.replace("\n", "").replace("\t", ""))
-        and not _SURROGATE.search(text)
+        and _is_seen(text.replace("\n", "").replace("\t", ""))
+        and not _is_broken(text)
     )
 
 
@@ -358,11 +364,21 @@ def _quoted(text: str) -> str:
     """Text in single quotes where that saves backslashes, else in double quotes, as JSON would write it."""
     if '"' not in text and "\\" not in text and text.isascii() and text.isprintable():
         return f'"{text}"'
-    if _SURROGATE.search(text):
+    if _is_broken(text):
         raise ValueError(f"{text!r} is not Unicode text")
-    if text.count('"') + text.count("\\") > text.count("'") and not _UNSEEN.search(text):
+    if text.count('"') + text.count("\\") > text.count("'") and _is_seen(text):
         return "'" + text.replace("'", "''") + "'"
     return '"' + _ESCAPED.sub(_escape, text) + '"'
+
+
+def _is_seen(text: str) -> bool:
+    """Whether a reviewer can see all of a text. (Most is ASCII, for which no pattern has to be compiled.)"""
+    return (text.isascii() and text.isprintable()) or not _UNSEEN.search(text)
+
+
+def _is_broken(text: str) -> bool:
+    """Whether a text holds half of a character."""
+    return not text.isascii() and bool(_SURROGATE.search(text))
 
 
 def _escape(found: Match[str]) -> str:

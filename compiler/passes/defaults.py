@@ -65,13 +65,7 @@ def _needs(job: Job) -> tuple[Need, ...]:
 
 
 def _whole(need: Need) -> Need:
-    return Need(
-        job=need.job,
-        artifacts=need.artifacts is not False,
-        optional=bool(need.optional),
-        legs=need.legs or "all",
-        origin=need.origin,
-    )
+    return need.replace(artifacts=need.artifacts is not False, optional=bool(need.optional), legs=need.legs or "all")
 
 
 def united(*layers: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:

@@ -106,9 +106,10 @@ def _checked_job(job: Job, by_name: Mapping[str, Job], names: _Names, context: C
         _check_store(
             output.store if isinstance(output, Artifact) else None, output.origin or job.origin, names, context
         )
-    for kept in (job.cache, job.resume):
-        if kept is not None:
-            _check_store(kept.store, kept.origin or job.origin, names, context)
+    if job.cache is not None:
+        _check_store(job.cache.store, job.cache.origin or job.origin, names, context)
+    if job.resume is not None:
+        _check_store(job.resume.store, job.resume.origin or job.origin, names, context)
     _check_uses(job.secrets, job.origin, names, context)
     if isinstance(job.action, BuildImage):
         _check_uses(job.action.build.secrets, job.origin, names, context)

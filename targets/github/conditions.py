@@ -102,6 +102,9 @@ _EQUALITY = Pattern(r"(?P<left>[\w.]+|\([^()']*\)|format\('\{0\}', .*\)) == (?P<
 
 def _not_equal(equal: str) -> str:
     """`a == b` as `a != b`; anything else behind a `!`."""
+    left, _, right = equal.partition(" == ")
+    if left.replace(".", "").replace("_", "").isalnum() and right[1:-1].isidentifier() and right[0] + right[-1] == "''":
+        return f"{left} != {right}"
     alternatives = [_EQUALITY.fullmatch(part) for part in equal.split(" || ")]
     if all(alternatives):
         return " && ".join(f"{found['left']} != {found['right']}" for found in alternatives if found)

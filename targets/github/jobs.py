@@ -58,10 +58,9 @@ def emit(workflow: Workflow, order: Order, job: Job) -> dict[str, Any]:
     if isinstance(job.action, Call):
         return _call(workflow, order, job)
     frame = _frame(workflow, job)
-    in_words = frame.is_shared and _is_plain(workflow, order, job)
-    repeated = _repeated(workflow, frame.common, job) if in_words and frame.common is not None else None
-    if repeated is not None:
-        return repeated
+    own = _own(workflow, order, job) if frame.is_shared else None
+    if own is not None and frame.common is not None:
+        return frame.common.filled(*own, comment=_place(workflow, job))
     found = _head(workflow, order, job, guarded=frame.self_hosted or isinstance(job.action, Deploy))
     if frame.self_hosted and expressions.NOT_FROM_FORK in found.get("if", ""):
         _note_forks(workflow)
@@ -78,7 +77,7 @@ def emit(workflow: Workflow, order: Order, job: Job) -> dict[str, Any]:
         found["steps"] = deploys.steps(workflow, job)
     else:
         found["steps"] = steps.emit(workflow, job, frame.self_hosted, frame.is_shared)
-        if in_words and found["steps"][-1] == steps.command_step(job) and "needs." not in found.get("if", ""):
+        if own is not None and found["steps"][-1] == steps.command_step(job) and "needs." not in found.get("if", ""):
             frame.common = Common(found, frame.entries)
     return found
 
@@ -104,68 +103,66 @@ class Common:
         self.test: str | None = made.get("if")
         self.entries = entries
         self.steps: list[Any] = made["steps"][:-1]
-        self.forms: dict[tuple[str, ...], Form] = {}  # by whether there are needs, and the variables' names
+        self.forms: dict[tuple[str, ...], Form] = {}
 
-    def entries_of(self, shape: tuple[str, ...], words: list[Any]) -> dict[str, Any]:
-        """A job's entries, from its name, the names of its variables and what it has of its own."""
+    def filled(self, shape: tuple[str, ...], words: list[Any], comment: str) -> dict[str, Any]:
+        """A job with its own words."""
+        form = self.forms.get(shape)
+        if form is None:
+            form = self.forms[shape] = Form(lambda marks: self.fill({}, shape, marks), len(words))
+        return self.fill(Formed(form, words, comment=comment), shape, words)
+
+    def fill(self, found: dict[str, Any], shape: tuple[str, ...], words: list[Any]) -> dict[str, Any]:
         needs, *names = shape
         name, title, line, *rest = words
-        found: dict[str, Any] = {"name": name}
+        found["name"] = name
         if self.test is not None:
             found["if"] = self.test
         if needs:
             found["needs"] = rest.pop(0)
-        found |= self.entries
+        found.update(self.entries)
         if names:
             found["env"] = dict(zip(names, rest, strict=True))
         found["steps"] = [*self.steps, {"name": title, "run": line}]
         return found
 
-    def form(self, shape: tuple[str, ...], words: list[Any]) -> Form:
-        known = self.forms.get(shape)
-        if known is None:
-            known = self.forms[shape] = Form(lambda marks: self.entries_of(shape, marks), len(words))
-        return known
 
-
-def _is_plain(workflow: Workflow, order: Order, job: Job) -> bool:
-    """Whether nothing of a job depends on what its needs are, and no text of it has a hole."""
-    if workflow.settings.overlay:  # which changes it afterwards
-        return False
-    if workflow.part_of or job.name in order.explicit or not workflow.takes_nothing(job):
-        return False
+def _own(workflow: Workflow, order: Order, job: Job) -> tuple[tuple[str, ...], list[Any]] | None:
+    """What a job has of its own, where that is words alone: whether it needs any and the names of its variables; and its
+    name, its step's, the command's line, its needs and the variables' values. None where a text of it has a hole or takes
+    more than a line, or something of it depends on what its needs are.
+    """
     action = job.action
-    texts = [variable.value for variable in job.env]
-    if isinstance(action, Exec):
-        texts += action.argv
-        if action.switches:
-            return False
-    elif isinstance(action, Script):
-        texts.append(action.lines)
-    else:
-        return False
-    return not [text for text in texts if len(text) != 1 or type(text[0]) is not str]
-
-
-def _repeated(workflow: Workflow, common: Common, job: Job) -> dict[str, Any] | None:
-    """A job that shares all but words with one that was written before; None where its command is more than a line."""
-    step = steps.command_step(job)
-    if len(step) > 2:
+    if workflow.part_of or workflow.settings.overlay or job.name in order.explicit or not workflow.takes_nothing(job):
         return None
-    words = [_shown(workflow, job), step["name"], step["run"]]
-    shape = ("needs" if job.needs else "", *[variable.name for variable in job.env])
+    texts = (action.lines,) if isinstance(action, Script) else action.argv if isinstance(action, Exec) else ((),)
+    for text in texts:
+        if len(text) != 1 or type(text[0]) is not str:
+            return None
+    step = steps.command_step(job)
+    if len(step) > 2 or (isinstance(action, Exec) and action.switches):
+        return None
+    shape = ["needs" if job.needs else ""]
+    words: list[Any] = [_shown(workflow, job), step["name"], step["run"]]
     if job.needs:
         ids = workflow.ids
         words.append(list(dict.fromkeys([ids[need.job] for need in job.needs])))
-    words += [expressions.written(str(variable.value[0])) for variable in job.env]
-    return Formed(common.form(shape, words), words, common.entries_of(shape, words), comment=_place(workflow, job))
+    for variable in job.env:
+        value = variable.value
+        if len(value) != 1 or type(value[0]) is not str:
+            return None
+        shape.append(variable.name)
+        words.append(expressions.written(value[0]))
+    return tuple(shape), words
 
 
 def _frame(workflow: Workflow, job: Job) -> Frame:
-    alike = workflow.likeness(job)
+    alike = workflow.likeness.get(job.name)
     known: Frame | None = workflow.frames.get(alike) if alike is not None else None
     if known is not None:
         return known
+    if workflow.stands_alone(job):
+        alike = None
     reports = workflow.sink.reports
     runs_on, self_hosted = workflow.machine(job)
     entries = {"runs-on": runs_on, **_limits(workflow, job, self_hosted)}

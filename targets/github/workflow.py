@@ -138,8 +138,8 @@ class Workflow:
         self._shell_holes: dict[str, list[Ref]] = {}
         self._holes: dict[str, list[Ref]] = {}
         self._machines: dict[int, tuple[Any, bool]] = {}
-        self._alike = dict(zip(self.by_name, likenesses(self.jobs), strict=True))
-        self.frames: dict[int, Any] = {}  # what jobs that are alike share, by their likeness
+        self.likeness = dict(zip(self.by_name, likenesses(self.jobs), strict=True))
+        self.frames: dict[int, Any] = {}  # what jobs that are alike share, by their number
         self._runners = runners.Runners(settings, sink)
         self.used_images = self._used_images() if self.builders else set()
         self.publishes = any(map(_publishes, self.jobs))
@@ -150,13 +150,11 @@ class Workflow:
         deploys = (job.action for job in self.jobs if isinstance(job.action, Deploy))
         return found.union(image for deploy in deploys for image in deployed_images(deploy))
 
-    def likeness(self, job: Job) -> int | None:
-        """What a job has in common with those that are alike, where nothing of it depends on what it needs."""
+    def stands_alone(self, job: Job) -> bool:
+        """Whether something of a job depends on what it needs, so that it is written by itself."""
         environment = job.environment
         image = environment.image if isinstance(environment, Environment) else None
-        if self.identities or (image and (len(image) > 1 or type(image[0]) is not str)):
-            return None
-        return self._alike.get(job.name)
+        return bool(self.identities) or any(not isinstance(piece, str) for piece in image or ())
 
     def _check_parallel(self, jobs: tuple[Job, ...], parts: dict[str, tuple[str, ...]]) -> None:
         """A matrix in several parts has a limit for each: with more parts than the limit, one each is too many."""
