@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from compiler.ir import (
     Artifact,
     Build,
     BuildImage,
+    Call,
     Changed,
     Environment,
+    EnvVar,
+    OnCall,
     OnPipeline,
     Pipeline,
     Project,
@@ -149,6 +153,26 @@ def test_ten_thousand_jobs_stay_within_githubs_limits() -> None:
     assert len(documents) - 1 <= LIMITS["reusable workflows of a run"]
     for document in documents:
         assert len(text_of(document, given).encode()) <= LIMITS["workflow file bytes"]
+
+
+def test_workflows_connect_over_ten_levels() -> None:
+    def calling(levels: int) -> Project:
+        names = [f"p{at}" for at in range(levels)]
+        made = [Pipeline(name=names[0], jobs=(job("j", "true"),), triggers=(OnCall(),))]
+        for below, name in pairwise(names):
+            made.append(Pipeline(name=name, jobs=(job("j", action=Call(pipeline=below)),), triggers=(OnCall(),)))
+        return project().replace(pipelines=tuple(made))
+
+    assert "HR4009" not in found(calling(10))
+    assert found(calling(11)).count("HR4009") == 1
+
+
+def test_a_text_with_values_is_no_longer_than_an_expression() -> None:
+    branch = Ref(kind="git", name="branch")
+    assert "HR4009" in found(project(job("a", "true", env=(EnvVar(name="A", value=("x" * 21_000, branch)),))))
+    assert "HR4009" in found(project(job("a", "true", env=(EnvVar(name="A", value=("'" * 10_500, branch)),))))
+    assert found(project(job("a", "true", env=(EnvVar(name="A", value=("x" * 20_000, branch)),)))) == []
+    assert found(project(job("a", "true", env=(EnvVar(name="A", value=("x" * 40_000,)),)))) == []
 
 
 def test_sizes_are_never_less_than_what_is_written() -> None:

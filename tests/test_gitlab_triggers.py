@@ -13,6 +13,7 @@ from compiler.ir import (
     Concurrency,
     EnvVar,
     Job,
+    Matrix,
     OnCall,
     OnChangeRequest,
     OnManual,
@@ -318,6 +319,18 @@ def test_calls_nest_two_levels() -> None:
         first=calling("b"),
     )
     assert made.codes == ["HR4109"]
+
+
+@pytest.mark.parametrize(("legs", "codes"), [(499, []), (501, ["HR4009"])])
+def test_one_pipeline_starts_a_thousand(legs: int, codes: list[str]) -> None:
+    """Each leg of a call is a pipeline, and so is what that one calls."""
+    axis = Matrix(axes=(("n", tuple(map(str, range(legs)))),))
+    made = several(
+        pipeline("b", OnCall(), jobs=(job("one", action=Call(pipeline="c")),)),
+        pipeline("c", OnCall()),
+        first=(job("many", action=Call(pipeline="b"), matrix=axis),),
+    )
+    assert made.codes == codes
 
 
 def test_output_beside_a_hand_written_file() -> None:

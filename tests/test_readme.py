@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from compiler.features import Feature
 from tests.readme import DOCUMENTS, ROOT, filled, modules
 
+# Lengths of names, which are shortened, and what the compiler weighs an object by.
+UNWRITTEN_LIMITS = {"name", "characters of an id", "object_bytes", "node_bytes"}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -62,3 +65,14 @@ def test_the_two_commands_are_make_targets() -> None:
 
 def test_ci_runs_what_the_readme_says() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_limits_that_are_written_are_those_that_hold() -> None:
+    page = (ROOT / "docs" / "targets.md").read_text(encoding="utf-8").split("\n## Limits\n", 1)[1]
+    for module in ("targets.gitlab.limits", "targets.github.limits", "targets.argo.options"):
+        for name, number in import_module(module).LIMITS.items():
+            if name in UNWRITTEN_LIMITS:
+                continue
+            said = f"{number // 1024**3} GiB" if number == 1024**3 else f"{number:,}"
+            said = str(number // 60) if name.startswith("minutes") else said
+            assert f"| {said}" in page or f", {said} on" in page, name

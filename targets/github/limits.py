@@ -12,8 +12,10 @@ LIMITS = {
     "characters of an expression": 21_000,
     "characters of an id": 99,  # "less than 100", GitHub's own parser says
     "inputs of a run by hand": 25,
-    "reusable workflows of a run": 50,  # all levels together
-    "levels of reusable workflows": 10,
+    # On github.com; a GitHub Enterprise Server may take 20 and 4.
+    # https://docs.github.com/en/actions/reference/workflows-and-actions/reusing-workflow-configurations
+    "reusable workflows of a run": 50,  # each once, all levels together
+    "levels of reusable workflows": 10,  # that of who calls included
     "minutes of a hosted job": 6 * 60,
     "minutes of a self-hosted job": 5 * 24 * 60,
 }

@@ -32,15 +32,19 @@ _RANK = {"none": 0, "read": 1, "write": 2}
 
 
 class Callee:
-    """What a caller must know of a workflow: what it may ask the token for, which secrets it reads, how many it calls."""
+    """What a caller must know of a workflow: what it may ask the token for, which secrets it reads, and which it calls, with those
+    that they call, over how many levels."""
 
-    __slots__ = ("file", "rights", "secrets", "workflows")
+    __slots__ = ("file", "levels", "rights", "secrets", "workflows")
 
-    def __init__(self, file: str, rights: dict[str, Any], secrets: list[str], workflows: int) -> None:
+    def __init__(
+        self, file: str, rights: dict[str, Any], secrets: list[str], workflows: set[str], levels: int = 1
+    ) -> None:
         self.file = file
         self.rights = rights
         self.secrets = secrets
         self.workflows = workflows
+        self.levels = levels
 
 
 def emit(
@@ -62,18 +66,24 @@ def emit(
     else:
         files, parts, everything = _split(workflow, order, made, measures, callees, follow)
         secrets = secrets_in(everything)
-    workflows = sum({id(one): one.workflows + 1 for one in (*called, *parts)}.values())
-    workflows += sum(callees[pipeline.name].workflows + 1 for pipeline in after)
+    below = (*called, *parts, *(callees[pipeline.name] for pipeline in after))
+    workflows = {file for one in below for file in (one.file, *one.workflows)}
+    through = 1 + max((one.levels for one in called), default=0) if parts else 0  # a part may hold a call
+    levels = 1 + max([through, *(one.levels for one in below)])
+    if levels > LIMITS["levels of reusable workflows"]:
+        message = f'"{workflow.pipeline.name}" calls workflows over {levels} levels, GitHub connects '
+        message += str(LIMITS["levels of reusable workflows"])
+        workflow.sink.report(core.LIMIT, message, workflow.pipeline.origin, help="let fewer pipelines call one another")
     most = LIMITS["reusable workflows of a run"]
-    if workflows > most:
+    if len(workflows) > most:
         workflow.sink.report(
             core.LIMIT,
-            f'"{workflow.pipeline.name}" becomes {workflows} workflows that one run calls, GitHub takes {LIMITS["reusable workflows of a run"]}',
+            f'"{workflow.pipeline.name}" becomes {len(workflows)} workflows that one run calls, GitHub takes {most}',
             workflow.pipeline.origin,
             help="make several pipelines of it, or fewer jobs with a matrix",
         )
     _declare_secrets(files[0][1], secrets)
-    return files, Callee(workflow.file, union(everything.values()), secrets, workflows)
+    return files, Callee(workflow.file, union(everything.values()), secrets, workflows, levels)
 
 
 def _declare_secrets(document: dict[str, Any], secrets: list[str]) -> None:
@@ -292,7 +302,7 @@ def _split(
     for number, body in enumerate(bodies, 1):
         stem = f"{workflow.file}-{number}"
         document = _part(workflow, number, body.jobs, exports.get(number, {}))
-        part = Callee(stem, union(body.jobs.values()), secrets_in(body.with_secrets), 0)
+        part = Callee(stem, union(body.jobs.values()), secrets_in(body.with_secrets), set())
         _declare_secrets(document, part.secrets)
         files.append((stem, document))
         parts.append(part)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 HOSTED = {"linux/amd64": "ubuntu-24.04", "linux/arm64": "ubuntu-24.04-arm"}
 RUNNER_KEYS = ("labels", "group")
 HOSTED_PREFIXES = ("ubuntu-", "windows-", "macos-")
+FORMAT_CHARACTERS = 100
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _PLAIN_AXIS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -257,7 +258,17 @@ class Workflow:
     def text(self, job: Job, pieces: Text) -> str:
         if len(pieces) == 1 and isinstance(pieces[0], str):
             return expressions.written(pieces[0])
-        return expressions.text(pieces, lambda ref: self.expression(job, ref))
+        made = expressions.text(pieces, lambda ref: self.expression(job, ref))
+        most = LIMITS["characters of an expression"]
+        # GitHub makes one of it, format('…{0}…', …), in which a quote stands twice.
+        if len(made) + made.count("'") + FORMAT_CHARACTERS > most and "${{" in made:
+            message = (
+                f'a text of "{job.name}" that holds values has {len(made):,} characters, on GitHub at most {most:,}'
+            )
+            self.sink.report(
+                core.LIMIT, message, job.origin, help="keep the text in a file, and let the job fill it in"
+            )
+        return made
 
     def shell_holes(self, job: Job) -> list[Ref]:
         """The holes that shell text reads as variables: all but those in values of variables and in the image."""

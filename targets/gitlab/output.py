@@ -108,6 +108,7 @@ class Output:
             return ()
         triggers.note_schedules(self.project, self.sink)
         self._check_depth()
+        self._check_downstream()
         variables = self._parameters()
         body = self._main_body(starts)
         for pipeline in self.children:
@@ -388,6 +389,31 @@ class Output:
                 elif below > depth[job.action.pipeline]:
                     depth[job.action.pipeline] = below
                     pending.append(job.action.pipeline)
+
+    def _check_downstream(self) -> None:
+        """Every leg of a call is a pipeline of its own, and so is all that it calls."""
+        from compiler import graph
+        from compiler.matrix import legs
+
+        by_name = {pipeline.name: pipeline for pipeline in self.project.pipelines}
+        calls = {
+            name: [job for job in pipeline.jobs if isinstance(job.action, Call) and job.action.pipeline in by_name]
+            for name, pipeline in by_name.items()
+        }
+        started: dict[str, int] = {}
+        called = {
+            name: [job.action.pipeline for job in jobs if isinstance(job.action, Call)] for name, jobs in calls.items()
+        }
+        for name in graph.order(called):
+            started[name] = sum(
+                len(legs(job.matrix)) * (1 + started[other])
+                for job, other in zip(calls[name], called[name], strict=True)
+            )
+            if started[name] > LIMITS["downstream"]:
+                message = f'"{name}" starts {started[name]} pipelines, GitLab lets one start {LIMITS["downstream"]}'
+                self.sink.report(
+                    core.LIMIT, message, by_name[name].origin, help="call them from fewer legs of a matrix"
+                )
 
 
 class Body:
