@@ -238,3 +238,36 @@ def test_a_cold_check_imports_little() -> None:
         "compiler.render.text",
         "compiler.render.visible",
     }
+
+
+@pytest.mark.parametrize(
+    "words", [["check"], ["compile"], ["init"], ["graph"], ["ir"], ["convert"], ["run"], ["eject"]]
+)
+def test_a_folder_that_is_gone_below_our_feet(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    status = cli.main(words)
+    said = "".join(capsys.readouterr())
+    os.chdir(tmp_path)  # where what ends the test may be
+    assert status == 1
+    assert "can't be read: no such file or directory" in said
+
+
+def test_a_fault_where_the_folder_is_gone_is_reported_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(arguments: object) -> int:
+        raise RecursionError("deep")
+
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.setattr("compiler.commands.check.run", run)
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert cli.main(["check"]) == 3
+    os.chdir(tmp_path)
+    assert "RecursionError" in capsys.readouterr().err

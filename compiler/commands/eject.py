@@ -8,6 +8,7 @@ import sys
 from compiler import codes, driver
 from compiler.commands.findings import add_options, show, status
 from compiler.commands.targeting import add_target
+from compiler.commands.workspace import unreadable
 from compiler.diagnostics import Sink
 from compiler.repository import OutsideError, Repository, find_root
 
@@ -43,6 +44,11 @@ def run(arguments: Namespace) -> int:
     sink = Sink()
     given = arguments.path or ["."]
     folder = given[0] if os.path.isdir(given[0]) else os.path.dirname(given[0]) or "."
+    denied = unreadable(folder)
+    if denied is not None:
+        sink.report(codes.UNREADABLE, f'"{folder}" can\'t be read: {denied}')
+        show(sink.diagnostics, arguments, sys.stderr)
+        return status(sink, arguments)
     repository = Repository(find_root(folder) or folder)
     files = []
     for path in given:

@@ -11,6 +11,13 @@ import traceback
 from compiler import VERSION, codes
 
 
+def _folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError as error:  # it is gone
+        return str(error)
+
+
 def report(error: BaseException, words: list[str]) -> str:
     """Write the report; gives what to tell the user."""
     code = codes.INTERNAL
@@ -19,7 +26,7 @@ def report(error: BaseException, words: list[str]) -> str:
         [
             f"headrace {VERSION}, Python {platform.python_version()}, {platform.platform()}",
             f"arguments: {words!r}",
-            f"folder: {os.getcwd()!r}",
+            f"folder: {_folder()!r}",
             "",
             "".join(traceback.format_exception(error)),
         ]

@@ -40,12 +40,16 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
+    from compiler.commands.workspace import unreadable
     from compiler.scaffold import manifest, survey
 
     sink = Sink()
     if arguments.component:
         arguments.target = "gitlab"  # nobody else has components
-    if not os.path.isdir(arguments.path):
+    reason = unreadable(arguments.path)
+    if reason is not None:
+        sink.report(codes.UNREADABLE, f'"{arguments.path}" can\'t be read: {reason}')
+    elif not os.path.isdir(arguments.path):
         sink.report(codes.UNREADABLE, f'"{arguments.path}" is not a folder')
     elif arguments.stdout:
         sys.stdout.write(manifest(survey(arguments.path)))

@@ -24,6 +24,17 @@ def add_path(parser: ArgumentParser) -> None:
     )
 
 
+def unreadable(path: str) -> str | None:
+    """Why a folder can't be looked into: it is gone below our feet, or not ours to read. None for all else."""
+    if not os.path.isdir(path):
+        return None
+    try:
+        with os.scandir(os.path.realpath(path)):
+            return None
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+
+
 class Workspace:
     """A repository and the units in it that are meant."""
 
@@ -60,6 +71,10 @@ def open_workspace(path: str | None, sink: Sink, *, together: bool = False) -> W
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         sink.report(codes.UNREADABLE, f'"{given}" can\'t be read: {reason.lower()}')
+        return None
+    denied = unreadable(given)
+    if denied is not None:
+        sink.report(codes.UNREADABLE, f'"{given}" can\'t be read: {denied}')
         return None
     if not os.path.isdir(given):
         unit = driver.recognise(repository, relative, front_ends(), sink)

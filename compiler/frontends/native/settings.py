@@ -5,7 +5,18 @@ from __future__ import annotations
 from compiler import codes, reader
 from compiler.diagnostics import suggest
 from compiler.frontends import FRONT_ENDS, base
-from compiler.frontends.native.fields import boolean, choice, data, exclusive, filled, list_of, platform, quantity
+from compiler.frontends.native.fields import (
+    boolean,
+    choice,
+    data,
+    exclusive,
+    filled,
+    integer,
+    list_of,
+    plain,
+    platform,
+    quantity,
+)
 from compiler.frontends.native.paths import folder_inside, glob, path
 from compiler.frontends.native.resources import ACCELERATOR, read_accelerator
 from compiler.frontends.tables import check_name, name, section
@@ -48,8 +59,19 @@ def _selector(slot: Slot, context: Context) -> dict[str, str] | None:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _toleration(slot: Slot, context: Context) -> Any:
-    return data(slot, context) if reader.mapping(slot, context.sink) is not None else None
+# https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
+TOLERATION: Table = {
+    "key": ("key", filled),
+    "operator": ("operator", choice("Exists", "Equal")),
+    "value": ("value", plain),
+    "effect": ("effect", choice("NoSchedule", "PreferNoSchedule", "NoExecute")),
+    "tolerationSeconds": ("tolerationSeconds", integer()),
+}
+
+
+def _toleration(slot: Slot, context: Context) -> dict[str, Any] | None:
+    found = section(slot, context, TOLERATION, "a toleration")
+    return None if found is None else {key: value for key, value in found.items() if key != "origin"}
 
 
 def _tolerations(slot: Slot, context: Context) -> list[Any] | None:
