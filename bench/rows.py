@@ -16,7 +16,7 @@ COMPILATION = "headrace compile, 10 jobs"
 
 
 class Row(NamedTuple):
-    """One line of the table. `command` may hold {n}, {manifest}, {flow} and {out}; without {out} it writes to stdout."""
+    """One line of the table. `command` may hold {n}, {manifest}, {unlike}, {flow} and {out}; without {out} it writes to stdout."""
 
     name: str
     target: str
@@ -56,6 +56,8 @@ def rows(command: str | None = None) -> list[Row]:
         )
         for target in ("github", "gitlab", "argo")
     ]
+    unlike = (*compiler, "compile", "{unlike}", "--target", "github", "--stdout")
+    own.append(Row("headrace, no two jobs alike", "github", "", unlike, 10_000, "every check on, nothing to share"))
     return [*own, *_peers(), *_floors()]
 
 

@@ -35,10 +35,11 @@ class Bench:
         self.store = store
 
     def prepare(self, active: list[Row], size: int) -> None:
-        """Writes the manifest of `size` jobs, and the flow where a row compiles one."""
+        """Writes the manifest of `size` jobs, that of as many which are not alike, and the flow where a row compiles one."""
         place = self.folder / str(size)
         place.mkdir(exist_ok=True)
         (place / "headrace.yaml").write_text(manifest(size), encoding="utf-8")
+        (place / "unlike.headrace.yaml").write_text(manifest(size, alike=False), encoding="utf-8")
         if any("{flow}" in row.command for row in active):
             (place / "flow.py").write_text(metaflow_flow.source(size), encoding="utf-8")
 
@@ -48,7 +49,8 @@ class Bench:
         output, errors = place / "output.yaml", place / "errors"
         output.unlink(missing_ok=True)
         written_by_row = any("{out}" in part for part in row.command)
-        words = {"n": size, "manifest": place / "headrace.yaml", "flow": place / "flow.py", "out": output}
+        manifests = {"manifest": place / "headrace.yaml", "unlike": place / "unlike.headrace.yaml"}
+        words = {"n": size, **manifests, "flow": place / "flow.py", "out": output}
         command = [part.format(**words) for part in row.command]
         launcher = [sys.executable, "-I", "-S", str(MEASURE), str(self.limit)]
         streams = [os.devnull if written_by_row else str(output), str(errors)]

@@ -80,14 +80,15 @@ def tasks(count: int) -> list[Task]:
     return [Task(index) for index in range(count)]
 
 
-def manifest(count: int) -> str:
-    """The task set as the text of a headrace.yaml."""
+def manifest(count: int, alike: bool = True) -> str:
+    """The task set as the text of a headrace.yaml; where its jobs are not `alike`, each asks for more memory than the last."""
     parts = ["version: 1\nname: taskset\n", TARGETS, "jobs:\n"]
-    parts.extend(_job(task) for task in tasks(count))
+    sizes = (f"{task.memory}Gi" if alike else f"{task.memory * 1024 + at}Mi" for at, task in enumerate(tasks(count)))
+    parts.extend(map(_job, tasks(count), sizes))
     return "".join(parts)
 
 
-def _job(task: Task) -> str:
+def _job(task: Task, memory: str) -> str:
     arguments = ", ".join(f'"{argument}"' for argument in task.argv)
     variables = "".join(f'      {name}: "{value}"\n' for name, value in task.env.items())
     gpu = f"      gpu: {task.gpus}\n" if task.gpus else ""
@@ -97,7 +98,7 @@ def _job(task: Task) -> str:
         f'    environment: {{image: "{task.image}"}}\n'
         f"    run: [{arguments}]\n"
         f"    env:\n{variables}"
-        f"    resources:\n      cpu: {task.cpu}\n      memory: {task.memory}Gi\n{gpu}"
+        f"    resources:\n      cpu: {task.cpu}\n      memory: {memory}\n{gpu}"
         f"    timeout: {TIMEOUT_MINUTES}m\n"
         f"{needs}"
     )
