@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 from compiler.pyargs.evaluation import Evaluator
@@ -105,8 +106,9 @@ class Caller(Evaluator):
             line, column = self.script.position(node)
         self.remarks.setdefault(Remark(kind, message, line, column))
 
+    @abstractmethod
     def block(self, statements: Sequence[ast.stmt], scope: Scope) -> str | None:
-        raise NotImplementedError
+        """Follow statements; gives how they leave the block, None where they run to its end."""
 
     def call(self, node: ast.Call, scope: Scope) -> object:
         function = self.value(node.func, scope)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from compiler.pyargs import pure, values
@@ -43,7 +44,7 @@ ARGPARSE_CONSTANTS = {
 }
 
 
-class Evaluator:
+class Evaluator(ABC):
     """Gives expressions their values. What a call does is the subclass's business."""
 
     def __init__(self, script: Script, mutated: frozenset[str]) -> None:
@@ -53,11 +54,17 @@ class Evaluator:
         self.depth = 0
         self.steps = 0
 
+    @abstractmethod
     def call(self, node: ast.Call, scope: Scope) -> object:
-        raise NotImplementedError
+        """What a call gives."""
 
+    @abstractmethod
     def get_property(self, receiver: object, function: Function) -> object:
-        raise NotImplementedError
+        """What a function under `@property` gives for its object."""
+
+    @abstractmethod
+    def change_option(self, option: Option, target: ast.Attribute, value: object) -> None:
+        """Take note that the script gives an option's attribute another value."""
 
     def spend(self) -> None:
         self.steps += 1
@@ -358,9 +365,6 @@ class Evaluator:
             owner.attributes[target.attr] = value
         elif isinstance(owner, Option):
             self.change_option(owner, target, value)
-
-    def change_option(self, option: Option, target: ast.Attribute, value: object) -> None:
-        raise NotImplementedError
 
     def text_method(self, text: str, name: str, given: list[object]) -> object:
         """A pure method of text, on short text."""
