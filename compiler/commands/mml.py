@@ -81,12 +81,12 @@ def _parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     add = made.add_argument
-    several = {"action": "extend", "nargs": "*", "default": None}
     add(
         "--folds", metavar="N", help="the folds of a task: N, or TASK=N for one of several", action="append", default=[]
     )
-    add("--installed", metavar="TASK", help="tasks that are there (else: all, and `create` creates all)", **several)  # type: ignore[arg-type]
-    add("--missing", metavar="TASK", help="tasks that are not there", **several)  # type: ignore[arg-type]
+    there = "tasks that are there (else: all, and `create` creates all)"
+    add("--installed", metavar="TASK", help=there, action="extend", nargs="*")
+    add("--missing", metavar="TASK", help="tasks that are not there", action="extend", nargs="*")
     add("--dataset", metavar="TASK=DATASET", help="the dataset that a task is made of", action="append", default=[])
     add(
         "--model",

@@ -19,6 +19,7 @@ from compiler.ir import Artifact, EnvVar, Exec, Job, Matrix, Need, Ref
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Literal
 
     from compiler.diagnostics import Sink
     from compiler.ir import Text
@@ -333,10 +334,8 @@ class Graph:
         found = []
         for job, legs in wanted.needs.items():
             arrives = any(isinstance(tar[0], str) and _is_of(tar, job) for tar in wanted.tars)
-            same = "same" if legs == "same" else None
-            found.append(
-                Need(job=job, artifacts=None if arrives else False, legs=same, origin=self.run.origin)  # type: ignore[arg-type]
-            )
+            same: Literal["same"] | None = "same" if legs == "same" else None
+            found.append(Need(job=job, artifacts=None if arrives else False, legs=same, origin=self.run.origin))
         return tuple(found)
 
     def variables(self) -> tuple[EnvVar, ...]:

@@ -15,7 +15,7 @@ from compiler.yamltree import Mapping, Slot, items, slots
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeAlias
+    from typing import Any, Literal, TypeAlias
 
     from compiler.frontends.base import Files
 
@@ -301,6 +301,7 @@ def _read_place(attribute: str) -> Read:
 
 
 STORES = {"s3": "s3", "gs": "gcs", "az": "azure"}
+KINDS: dict[str, Literal["s3", "gcs", "azure", "pvc"]] = {"s3": "s3", "gcs": "gcs", "azure": "azure", "pvc": "pvc"}
 
 
 def _read_store(slot: Slot, reading: Reading) -> None:
@@ -324,11 +325,11 @@ def _read_store(slot: Slot, reading: Reading) -> None:
     else:
         url = reader.text(slot, reading.sink) or ""
         kind, mount = _kind(url), None
-    if kind not in ("s3", "gcs", "azure", "pvc"):
+    if kind not in KINDS:
         message = f"{reader.shown(url)} is no store: s3://, gs:// or az://, or a claim with kind: pvc and its mount"
         reading.sink.report(core.WRONG_VALUE, message, slot.span_here)
         return
-    reading.experiment.store = ir.Store(name="mml", kind=kind, url=url, mount=mount, origin=slot)  # type: ignore[arg-type]
+    reading.experiment.store = ir.Store(name="mml", kind=KINDS[kind], url=url, mount=mount, origin=slot)
 
 
 def _kind(url: str) -> str:
