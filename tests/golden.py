@@ -17,7 +17,8 @@ from difflib import unified_diff
 
 from compiler.commands.ir import as_data
 from compiler.diagnostics import Diagnostic
-from tests.conformance.cases import CASES, Case, compiled, importable, lowered
+from targets import TARGETS
+from tests.conformance.cases import CASES, Case, compiled, lowered
 
 
 def actual(case: Case) -> dict[str, str]:
@@ -25,7 +26,7 @@ def actual(case: Case) -> dict[str, str]:
     found = lowered(case)
     files = {"ir.json": json.dumps(as_data(found.project), indent=1, ensure_ascii=False) + "\n"}
     told = [*described("manifest", found.found)]
-    for name in importable():
+    for name in TARGETS:
         output = compiled(case, name)
         told += described(name, output.found)
         files.update({f"{name}/{path}": text for path, text in output.files.items()})

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from compiler.ir import Node, Project, Ref, fields
-from tests.conformance.cases import CASES, Case, Output, by_pair, by_target, emit, lower, lowered, target
+from tests.conformance.cases import CASES, Case, Output, by_pair, by_target, emit, lower, lowered
 
 # Unlike anything that a target or a support script writes.
 MARK = "zq{}qz$(id)"
@@ -86,7 +86,6 @@ DATA = {"EnvVar.value", "Parameter.default", "Parameter.help"}
 
 @by_pair
 def test_data_comes_near_no_shell(case: Case, name: str) -> None:
-    target(name)
     planted = Planted(lowered(case).project, DATA)
     output = emit(planted.project, name)
     assert not output.failed, output.found

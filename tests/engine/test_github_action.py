@@ -55,8 +55,6 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
     done = run([*pip, str(place), str(source)])
-    if "Cannot import 'setuptools" in done.stderr or "No module named" in done.stderr:
-        pytest.skip("setuptools is not installed, which makes the wheel")
     assert done.status == 0, done.stderr
     return next(place.glob("*.whl"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.process import Completed, program, run
+from tests.tools.process import Completed, program, run, unavailable
 
 pytestmark = pytest.mark.engine
 
@@ -72,7 +72,7 @@ def pre_commit(work: Path, home: Path, *words: str) -> Completed:
     environment |= {name: "" for name in os.environ if name.startswith("GIT_")}
     done = run([program("pre-commit"), *words], cwd=work, env=environment, limit=300)
     if "Could not find a version" in done.stdout + done.stderr or "NewConnectionError" in done.stdout:
-        pytest.skip("no package index can be reached, from which pre-commit would install headrace's dependencies")
+        unavailable("no package index can be reached, from which pre-commit would install headrace's dependencies")
     return done
 
 

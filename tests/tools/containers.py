@@ -6,9 +6,7 @@ import os
 import subprocess
 from functools import cache
 
-import pytest
-
-from tests.tools.process import program, tools_folder
+from tests.tools.process import program, tools_folder, unavailable
 
 IMAGE = "docker.io/library/python:3.12-slim-bookworm"  # a Debian with its own Python stands in for it
 
@@ -19,7 +17,7 @@ def containers() -> dict[str, str]:
         program(tool)
     reason = _fault()
     if reason:
-        pytest.skip(f"containers can't be run here: {reason}")
+        unavailable(f"containers can't be run here: {reason}")
     return variables()
 
 

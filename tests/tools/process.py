@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import pytest
 
@@ -78,11 +78,18 @@ def find(tool: str) -> str | None:
     return str(path) if path.exists() else None
 
 
+def unavailable(reason: str) -> NoReturn:
+    """Skips the calling test by name; fails it where HEADRACE_TOOLS_STRICT says that this machine has everything."""
+    if os.environ.get("HEADRACE_TOOLS_STRICT"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 def program(tool: str) -> str:
-    """The path of a tool; skips the calling test, by name, when it isn't installed."""
+    """The path of a tool; the calling test is skipped, by name, when it isn't installed."""
     path = find(tool)
     if path is None:
-        pytest.skip(f"{tool} is not installed (.ci/tools installs it)")
+        unavailable(f"{tool} is not installed (.ci/tools installs it)")
     return path
 
 
