@@ -6,7 +6,7 @@ import gc
 import os
 
 from compiler import VERSION, codes
-from compiler.diagnostics import Sink
+from compiler.diagnostics import Edit, Fix, Sink
 from compiler.ir import Project, Settings
 from compiler.lifetime import is_kept, keep
 from compiler.passes import Context, lower
@@ -119,11 +119,16 @@ def load(unit: Unit, repository: Repository, sink: Sink) -> Project | None:
 
 
 def load_all(
-    units: Sequence[Unit], repository: Repository, front_ends: Sequence[FrontEnd], sink: Sink
+    units: Sequence[Unit],
+    repository: Repository,
+    front_ends: Sequence[FrontEnd],
+    sink: Sink,
+    targets: Sequence[str] = (),
 ) -> Iterator[Project]:
     """Every unit's project, and those of the manifests that they name, each once.
 
-    A manifest that only names others has no project of its own; its settings hold for those that have none.
+    A manifest that only names others has no project of its own; its settings hold for those that have none. `targets` are
+    the names for which there may be settings; without any, every name is taken.
     """
     waiting: list[tuple[Unit, tuple[Settings, ...]]] = [(unit, ()) for unit in units]
     seen: set[str] = {unit.path for unit in units}
@@ -132,7 +137,7 @@ def load_all(
         project = load(unit, repository, sink)
         if project is None:
             continue
-        project = _with_settings(project, inherited)
+        project = _with_settings(with_known_targets(project, targets, sink), inherited)
         for include in project.manifests:
             for found in _included(include, repository, front_ends, sink):
                 if found.path not in seen:
@@ -142,6 +147,22 @@ def load_all(
                     waiting = [(one, project.settings if one.path == found.path else given) for one, given in waiting]
         if not project.manifests or _has_work(project):
             yield project
+
+
+def with_known_targets(project: Project, targets: Sequence[str], sink: Sink) -> Project:
+    """The project without settings for targets that there are not."""
+    given = [settings.target for settings in project.settings]
+    if not targets or all(name in targets for name in given):
+        return project
+    for settings in project.settings:
+        if settings.target not in targets:
+            near = sink.nearest(settings.target, [name for name in targets if name not in given])
+            at = settings.origin.span() if settings.origin is not None else None
+            fix = Fix(f'write "{near}"', Edit(at, near)) if near and at and at.text == settings.target else None
+            notes = () if near else (f'"targets" takes {", ".join(sorted(targets))}',)
+            message = f'"targets" has no key "{settings.target}"'
+            sink.report(codes.UNKNOWN_KEY, message, at, suggestion=near, fix=fix, notes=notes)
+    return project.replace(settings=tuple(one for one in project.settings if one.target in targets))
 
 
 def _with_settings(project: Project, inherited: tuple[Settings, ...]) -> Project:

@@ -8,10 +8,12 @@ from typing import Any
 
 from compiler import ir, yamltree
 from compiler.diagnostics import Sink
+from compiler.driver import with_known_targets
 from compiler.frontends.native.fields import scalar
 from compiler.frontends.native.reading import read_source
 from compiler.source import Source
 from compiler.yamltree import Alias, Mapping, Sequence, Tagged
+from targets import TARGETS
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures" / "native"
@@ -39,7 +41,8 @@ def marked(text: str) -> list[tuple[int, str]]:
 
 def read(text: str, unit: str = "headrace.yaml") -> tuple[ir.Project | None, Sink]:
     sink = Sink()
-    return read_source(Source(unit, text), unit, sink), sink
+    found = read_source(Source(unit, text), unit, sink)
+    return found and with_known_targets(found, tuple(TARGETS), sink), sink
 
 
 def project(text: str, unit: str = "headrace.yaml") -> ir.Project:

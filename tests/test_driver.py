@@ -15,6 +15,7 @@ import pytest
 from compiler import VERSION, driver
 from compiler.diagnostics import Sink
 from compiler.driver import MARK, OutputFile, drift, is_ours, write
+from compiler.frontends import native
 from compiler.frontends.native.reading import read_source
 from compiler.repository import Repository
 from compiler.source import Source
@@ -289,3 +290,28 @@ def test_settings_that_mean_nothing_to_their_target(
     check_settings(target, driver.settings_of(project, target), sink)
     assert [(one.message, one.suggestion) for one in sink.diagnostics] == found
     assert all(one.code.name == "wrong-setting" for one in sink.diagnostics)
+
+
+def test_settings_are_for_targets_that_there_are(tmp_path: Path) -> None:
+    (tmp_path / "headrace.yaml").write_text(
+        "version: 1\nname: a\njobs: {a: {run: x}}\n"
+        "targets: {gitlba: {}, 'gihtub': {}, github: {}, moon: {}, argo: &none {}, arog: *none}\n"
+    )
+    repository, sink = Repository(str(tmp_path)), Sink()
+    units = driver.find(repository, "", [native])
+    (project,) = driver.load_all(units, repository, [native], sink, ("argo", "github", "gitlab"))
+    assert [settings.target for settings in project.settings] == ["github", "argo"]
+    found = [(one.code.number, one.span and one.span.text, one.suggestion, one.notes) for one in sink.diagnostics]
+    assert found == [
+        ("HR2001", "gitlba", "gitlab", ()),
+        ("HR2001", "'gihtub'", None, ('"targets" takes argo, github, gitlab',)),
+        ("HR2001", "moon", None, ('"targets" takes argo, github, gitlab',)),
+        ("HR2001", "*none", None, ('"targets" takes argo, github, gitlab',)),
+    ]
+    assert [one.fix and [edit.text for edit in one.fix.edits] for one in sink.diagnostics] == [
+        ["gitlab"],
+        None,
+        None,
+        None,
+    ]
+    assert [one.settings[0].target for one in driver.load_all(units, repository, [native], Sink())] == ["gitlba"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler import ir
-from compiler.frontends import FRONT_ENDS, base, front_end, native
+from compiler.frontends import FRONT_ENDS, front_end, native
 from compiler.frontends.native import (
     access,
     actions,
@@ -214,12 +214,6 @@ def test_settings_alone_need_no_name() -> None:
     assert project("version: 1\ntargets: {argo: {namespace: ml}}\n").settings == (
         ir.Settings(target="argo", options=(("namespace", "ml"),)),
     )
-
-
-def test_unknown_targets_are_refused_where_they_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "known_targets", ("gitlab", "github"))
-    _, sink = read_text("version: 1\ntargets: {gitlba: {}}\n")
-    assert [(one.code.number, one.suggestion) for one in sink.diagnostics] == [("HR2001", "gitlab")]
 
 
 @pytest.mark.parametrize(

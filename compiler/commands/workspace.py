@@ -46,7 +46,9 @@ class Workspace:
 
     def projects(self, sink: Sink) -> Iterator[Project]:
         """Every unit, read, and the manifests that they name."""
-        return driver.load_all(self.units, self.repository, front_ends(), sink)
+        from targets import TARGETS
+
+        return driver.load_all(self.units, self.repository, front_ends(), sink, tuple(TARGETS))
 
 
 def open_workspace(path: str | None, sink: Sink, *, together: bool = False) -> Workspace | None:
@@ -83,11 +85,8 @@ def open_workspace(path: str | None, sink: Sink, *, together: bool = False) -> W
 
 
 def front_ends() -> list[FrontEnd]:
-    """Every front end. They are told which targets there are: a manifest may hold settings for those."""
-    from compiler.frontends import FRONT_ENDS, base, front_end
-    from targets import TARGETS
+    from compiler.frontends import FRONT_ENDS, front_end
 
-    base.known_targets = tuple(TARGETS)
     return [front_end(name) for name in FRONT_ENDS]
 
 

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-# The names that `targets:` may hold. The command line, which alone sees targets, sets it; empty: any name is taken.
-known_targets: tuple[str, ...] = ()
-
 
 class Files(Protocol):
     """The part of a repository that front ends read. Paths are relative to its root."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compiler import codes, reader
 from compiler.diagnostics import suggest
-from compiler.frontends import FRONT_ENDS, base
+from compiler.frontends import FRONT_ENDS
 from compiler.frontends.native.fields import (
     boolean,
     choice,
@@ -154,9 +154,6 @@ def read_settings(slot: Slot, context: Context) -> tuple[Settings, ...] | None:
 def _settings(slot: Slot, context: Context) -> Settings | None:
     target = str(slot.key)
     node = slot.value
-    if base.known_targets and target not in base.known_targets and isinstance(slot.container, Mapping):
-        reader.unknown_key(target, slot.container, base.known_targets, context.sink, '"targets"')
-        return None
     if not check_name(target, slot, context) or not isinstance(node, Mapping):
         reader.mapping(slot, context.sink)
         return None
