@@ -91,7 +91,7 @@ def _lines(text: str, hints: tuple[str, ...]) -> dict[int, int]:
 
 def check_variable(variable: EnvVar, sink: Sink) -> None:
     """Report a literal in a variable whose name says that it is a credential."""
-    if not _names_credential(variable.name) or len(variable.value) != 1:
+    if not names_credential(variable.name) or len(variable.value) != 1:
         return
     literal, slot = variable.value[0], variable.origin
     if not isinstance(literal, str) or not isinstance(slot, Slot):
@@ -106,5 +106,6 @@ def check_variable(variable: EnvVar, sink: Sink) -> None:
 
 
 @lru_cache(maxsize=4096)  # most jobs of a manifest set the same few variables
-def _names_credential(name: str) -> bool:
+def names_credential(name: str) -> bool:
+    """Whether a variable of this name holds a credential, so that its value is looked at."""
     return name.upper().endswith(_ENDINGS)

@@ -38,16 +38,19 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 _BEGINNINGS = frozenset(_LETTERS + "./")  # of a plain scalar
 _BEHIND_DASH = frozenset(_LETTERS + "-")
 _MEANINGLESS = _LETTERS + "-./+= "  # inside of a scalar, whether it is quoted or not, stands in a flow or in a block
+_QUOTED = _MEANINGLESS + ":,;@%#&*!?|<>()[]~^$"  # inside of quotes, and with no brace of a hole
 _SHAPELESS = _MEANINGLESS[:-1].encode()
 _NULLS = frozenset(("null", "Null", "NULL"))  # plain, they are no text
 
 
 def _is_word(text: str, plain: bool) -> bool:
     """Whether YAML takes a text for a scalar and nothing else, in quotes or, `plain`, wherever it stands."""
-    if text.strip(_MEANINGLESS) or text[:1] in ("", " "):
+    if text[:1] in ("", " "):
         return False
     if not plain:
-        return True
+        return not text.strip(_QUOTED)
+    if text.strip(_MEANINGLESS):
+        return False
     begins = text[0] in _BEGINNINGS or (text[0] == "-" and text[1:2] in _BEHIND_DASH)
     return begins and text[-1] != " " and text not in _NULLS
 
@@ -114,10 +117,10 @@ class Model:
                 return None
             found.append(text[at:end])
             at = end + length
-        if "".join(found).strip(_MEANINGLESS):
-            return None
+        are_simple = not "".join(found).strip(_MEANINGLESS)
         for word, plain in zip(found, self.plain, strict=True):
-            if (word[0] not in _BEGINNINGS or word[-1] == " " or word in _NULLS) and not _is_word(word, plain):
+            is_simple = are_simple and word[0] in _BEGINNINGS and word[-1] != " " and word not in _NULLS
+            if not is_simple and not _is_word(word, plain):
                 return None
         self.end = at
         return found

@@ -159,6 +159,26 @@ def test_what_is_out_of_the_ordinary_is_found(odd: str, is_short: bool) -> None:
         check(text)
 
 
+def test_a_variable_that_names_a_credential_is_read() -> None:
+    lines = "".join(job(at).replace("OUTPUT:", "API_TOKEN:").replace("runs/", "./") for at in range(12))
+    text = HEAD + "jobs:\n" + FIRST + lines
+    assert repeats(text) == []
+    sink = Sink()
+    long = text.replace("./step-11", "hunter2") + "\n" * reading.LARGE
+    reading.read_source(Source("headrace.yaml", long), "headrace.yaml", sink)
+    assert [found.code.name for found in sink.diagnostics] == ["secret-in-clear"]
+
+
+@pytest.mark.parametrize(
+    "seed", ["s3://bucket/{at}", "a, {at}", "$X{at}", "a: {at}", "# {at}", "[{at}]", "*!|>%@ {at}"]
+)
+def test_quotes_may_hold_what_yaml_would_take_for_its_own(seed: str) -> None:
+    lines = [job(at, seed=seed.replace("{at}", str(at))) for at in range(12)]
+    text = HEAD + "jobs:\n" + FIRST + "".join(lines)
+    assert len(repeats(text)) >= 8
+    check(text)
+
+
 def test_what_is_wrong_with_a_repeat_is_said_at_its_place() -> None:
     text = many(job(3))
     sink = Sink()
@@ -181,6 +201,7 @@ def entries(draw: st.DrawFn) -> str:
     """A few jobs, alike for the most part."""
     shapes = draw(st.lists(st.sampled_from(["list", "block", "line", "script"]), min_size=1, max_size=2))
     found = []
+    variable = draw(st.sampled_from(["A", "A", "API_TOKEN"]))
     for number in range(draw(st.integers(8, 20))):
         shape = draw(st.sampled_from(shapes))
         quote = draw(QUOTES) if draw(st.integers(0, 9)) == 0 else '"'
@@ -192,7 +213,7 @@ def entries(draw: st.DrawFn) -> str:
             "script": f"    run: |\n      python {word}\n",
         }
         name = draw(WORDS) if draw(st.integers(0, 150)) == 0 else f"job-{number}"
-        found.append(f"  {name}:\n{runs[shape]}    env: {{A: {quote}{word}{quote}}}\n{draw(ENDS)}")
+        found.append(f"  {name}:\n{runs[shape]}    env: {{{variable}: {quote}{word}{quote}}}\n{draw(ENDS)}")
     return "".join(found)
 
 

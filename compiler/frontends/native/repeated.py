@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from compiler.credentials import names_credential
 from compiler.ir import EnvVar, Exec, Job, Need, Node, Script, walk
 from compiler.naming import is_name
 from compiler.repeats import Place
@@ -27,7 +28,8 @@ def may_differ(body: Mapping) -> list[Steps]:
         elif key == "run" and isinstance(value, str):
             found.append((key,))
         elif key == "env" and isinstance(value, Mapping):
-            found.extend((key, name) for name, item in value.entries.items() if isinstance(item, str))
+            names = (name for name, item in value.entries.items() if isinstance(item, str))
+            found.extend((key, name) for name in names if not names_credential(name))
     return found
 
 
