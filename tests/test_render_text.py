@@ -88,6 +88,23 @@ def test_a_long_line_is_cut_around_the_caret() -> None:
     assert shown.endswith("y...")
 
 
+def test_no_finding_shows_the_line_of_a_credential() -> None:
+    source = Source("a.yaml", "a: {token: s3cret, nme: x}\nb: 1\nc: |\n  more\n  s3cret\n")
+    whole = Span(source, source.text.index("|"), len(source.text) - 1)
+    found = [
+        Diagnostic(codes.SECRET_IN_CLEAR, "a credential", span(source, "s3cret")),
+        Diagnostic(codes.UNKNOWN_KEY, "no key", span(source, "nme"), suggestion="name"),
+        Diagnostic(codes.CYCLE, "round", span(source, "b"), labels=(Label(span(source, "nme"), "here"),)),
+        Diagnostic(codes.SECRET_IN_CLEAR, "another", whole),
+        Diagnostic(codes.WRONG_TYPE, "m", span(source, "more")),
+        Diagnostic(codes.WRONG_TYPE, "m", span(source, "s3cret", 1)),
+    ]
+    text = render(found)
+    assert "s3cret" not in text
+    assert 'did you mean "name"?' in text
+    assert "    2 | b: 1" in text
+
+
 def test_a_line_of_millions_is_not_looked_at_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     from compiler.render import text as renderer
 

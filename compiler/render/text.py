@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 WIDTH = 110  # columns of a source line before it is cut around its caret
 FAR = 4 * WIDTH  # characters of a line on each side of its caret that may be shown
 LEAD = 30  # columns that stay in front of the caret of a line that is cut
+SECRET = "secret-in-clear"
 _BLANK = "      "
 _COLOURS = {ERROR: "1;31", WARNING: "1;33", NOTE: "1;36", "code": "1", "gutter": "34", "help": "32"}
 
@@ -41,16 +42,23 @@ def render(found: Sequence[Diagnostic], colour: bool = False) -> str:
     if not found:
         return ""
     pieces = []
+    secret = _secret_lines(found)
     for before, finding in zip([None, *found], found, strict=False):
         if before is not None and not (_is_short(before) and _is_short(finding)):
             pieces.append("\n")
-        pieces.append(_block(finding, colour))
+        pieces.append(_block(finding, colour, secret))
     return "".join([*pieces, "\n", summary(found), "\n"])
 
 
 def _is_short(finding: Diagnostic) -> bool:
     """A note asks for nothing to be changed, and there may be dozens; a credential's line must not get into a log."""
-    return finding.code.name == "secret-in-clear" or (finding.severity == NOTE and not finding.labels)
+    return finding.code.name == SECRET or (finding.severity == NOTE and not finding.labels)
+
+
+def _secret_lines(found: Sequence[Diagnostic]) -> set[tuple[str, int]]:
+    """The lines, by file, that hold a credential: no other finding may show them either."""
+    spans = [finding.span for finding in found if finding.code.name == SECRET and finding.span is not None]
+    return {(span.source.name, line) for span in spans for line in range(span.begin.line, span.finish.line + 1)}
 
 
 def summary(found: Sequence[Diagnostic]) -> str:
@@ -68,21 +76,28 @@ def painted(text: str, style: str, colour: bool) -> str:
     return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m" if colour and text else text
 
 
-def _block(finding: Diagnostic, colour: bool) -> str:
+def _block(finding: Diagnostic, colour: bool, secret: set[tuple[str, int]]) -> str:
     severity = finding.severity
     code = painted(f"{severity}[{finding.code.number} {finding.code.name}]", severity, colour)
     lines = [f"{_place(finding.span)}{code}: {painted(visible(finding.message), 'code', colour)}"]
-    if finding.span is not None and not _is_short(finding):
-        ask = f'did you mean "{finding.suggestion}"?' if finding.suggestion else ""
-        marks = [Mark(finding.span, ask, True)]
-        marks.extend(Mark(label.span, label.message, False) for label in finding.labels)
+    marks = _marks(finding, secret)
+    if marks:
         lines.extend(_snippets(marks, severity, colour))
-    elif finding.suggestion:
+    if finding.suggestion and not any(mark.primary for mark in marks):
         lines.append(_remark("help", f'did you mean "{finding.suggestion}"?', colour))
     if finding.help:
         lines.append(_remark("help", finding.help, colour))
     lines.extend(_remark("note", note, colour) for note in finding.notes)
     return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def _marks(finding: Diagnostic, secret: set[tuple[str, int]]) -> list[Mark]:
+    """What is underlined, but for the lines that hold a credential."""
+    if finding.span is None or _is_short(finding):
+        return []
+    ask = f'did you mean "{finding.suggestion}"?' if finding.suggestion else ""
+    marks = [Mark(finding.span, ask, True), *(Mark(label.span, label.message, False) for label in finding.labels)]
+    return [mark for mark in marks if (mark.span.source.name, mark.span.begin.line) not in secret]
 
 
 def _place(span: Span | None) -> str:
