@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -14,6 +15,7 @@ SHORTEST_LINE = 4  # of a secret of several lines: shorter lines would hide half
 SHORTEST_BROKEN = 6
 BEFORE_BREAK = 2
 _BREAKS = b"\r\n"
+_HEAD = 16  # bytes by which most of what is no beginning of a secret is told
 
 
 def forms(secret: str) -> set[bytes]:
@@ -68,6 +70,7 @@ class Masker:
         joined = {form.translate(None, _BREAKS) for form in self._forms}
         self._joined = sorted(form for form in joined if len(form) >= SHORTEST_BROKEN)
         self._firsts = frozenset(form[0] for form in (*self._forms, *self._joined))
+        self._sorted = sorted(self._forms)
         self._longest = max(map(len, self._forms), default=0)
         self._held = b""
 
@@ -102,12 +105,17 @@ class Masker:
             first -= 1
             letters += data[first] not in _BREAKS
         for start in range(max(0, min(first, len(data) - self._longest + 1)), len(data)):
-            if data[start] not in self._firsts:
-                continue
-            rest = data[start:]
-            if _begins(self._forms, rest) or _begins(self._joined, _unbroken(rest)):
+            if data[start] in self._firsts and self._begins_at(data, start):
                 return start
         return len(data)
+
+    def _begins_at(self, data: bytes, start: int) -> bool:
+        """Whether all from here on is the beginning of a form; most of what is not differs soon."""
+        head = data[start : start + _HEAD]
+        if not _begins(self._sorted, head) and not _begins(self._joined, _unbroken(head)):
+            return False
+        rest = data[start:]
+        return _begins(self._sorted, rest, least=1) or _begins(self._joined, _unbroken(rest), least=1)
 
     def _spans(self, data: bytes) -> list[tuple[int, int]]:
         """Where secrets stand, those that overlap as one."""
@@ -143,9 +151,14 @@ def _places(forms: Iterable[bytes], data: bytes) -> Iterator[tuple[int, int]]:
             at = data.find(form, at + 1)
 
 
-def _begins(forms: Iterable[bytes], rest: bytes) -> bool:
-    """Whether this is the beginning of a form, and not all of it."""
-    return bool(rest) and any(len(form) > len(rest) and form.startswith(rest) for form in forms)
+def _begins(forms: list[bytes], text: bytes, least: int = 0) -> bool:
+    """Whether one of some sorted forms begins with a text, and has so many bytes more: they stand behind one another."""
+    at = bisect_left(forms, text)
+    while text and at < len(forms) and forms[at].startswith(text):
+        if len(forms[at]) >= len(text) + least:
+            return True
+        at += 1
+    return False
 
 
 def _unbroken(data: bytes) -> bytes:
