@@ -243,6 +243,31 @@ def test_runs_that_end_with_the_same_result_keep_one(tmp_path: Path) -> None:
     assert [path.name for path in Path(held.root).iterdir()] == ["ab"]
 
 
+def test_what_a_killed_run_left_half_written_is_swept_a_day_later(tmp_path: Path) -> None:
+    place = Place(tmp_path, f"{HEAD}jobs: {{a: {{run: 'echo 1 > o', outputs: [o]}}}}\n")
+    assert place.run().statuses() == {"a": "ran"}
+    held = Results(State(str(place.folder), str(place.cache)))
+    old, new = Path(held.new()), Path(held.new())
+    Path(old, "outputs.tar").touch()
+    yesterday = time.time() - 2 * 86400
+    os.utime(old, (yesterday, yesterday))
+    assert place.run().statuses() == {"a": "unchanged"}
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_result_of_another_user_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its owner can say that it is in use; it may be gone as well by then."""
+    held = Results(State(str(tmp_path), str(tmp_path / "cache")))
+    key = "ab" + "0" * 62
+    held.keep(held.new(), Result(key, "a", "run", time.time(), 1.0))
+
+    def utime(path: str) -> None:
+        raise PermissionError(1, "Operation not permitted", path)
+
+    monkeypatch.setattr("targets.local.results.os.utime", utime)
+    assert held.find(key, max_age=60) is not None
+
+
 # ------------------------------------------------------------------------------------------------------ odd repositories
 
 

@@ -140,6 +140,7 @@ def prepare(
     _check_parameters(pipeline, options.parameters, parameters, sink)
     state = State(root, options.cache)
     history.sweep(state)
+    Results(state).sweep()
     run_id = history.new_id()
     files = _snapshot(root, state, run_id, options, sink)
     if files is None:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from typing import Any
 
 from compiler import records
@@ -203,8 +204,12 @@ def clean(state: State, older_than: float) -> tuple[int, int]:
 def _stale(root: str, pattern: str, limit: float) -> list[str]:
     from glob import escape, glob
 
-    marks = glob(os.path.join(escape(root), pattern))
-    return [os.path.dirname(mark) for mark in marks if os.stat(mark).st_mtime < limit]
+    found = []
+    for mark in glob(os.path.join(escape(root), pattern)):
+        with suppress(FileNotFoundError):  # another process removes them as well, or puts a newer one there
+            if os.stat(mark).st_mtime < limit:
+                found.append(os.path.dirname(mark))
+    return found
 
 
 def last_seconds(state: State, name: str) -> dict[str, float]:

@@ -69,7 +69,8 @@ class Results:
             return None
         if max_age is not None and time.time() - found.ended > max_age:
             return None
-        os.utime(os.path.join(folder, "result.json"))  # it is in use: `headrace runs clean` looks at this
+        with suppress(OSError):  # gone meanwhile, or another user's
+            os.utime(os.path.join(folder, "result.json"))  # it is in use: `headrace runs clean` looks at this
         if found.sha256:
             try:
                 found.held = self._hold(os.path.join(folder, TAR))
@@ -135,8 +136,10 @@ class Results:
             return
         for name in names:
             path = os.path.join(self.root, name)
-            if name.startswith((".partial-", ".old-")) and time.time() - os.lstat(path).st_mtime > older_than:
-                shutil.rmtree(path, ignore_errors=True)
+            if name.startswith((".partial-", ".old-")):
+                with suppress(FileNotFoundError):  # another run sweeps as well
+                    if time.time() - os.lstat(path).st_mtime > older_than:
+                        shutil.rmtree(path, ignore_errors=True)
 
 
 def keep_in_run(run: str, folder: str, result: Result) -> Result:
