@@ -71,12 +71,12 @@ def judge(schema: Schema, documents: Iterable[dict[str, Any]], sink: Sink, at: P
     """
     from itertools import islice
 
-    from jsonschema import Draft7Validator, Draft202012Validator
+    from jsonschema.validators import validator_for
 
     import schemas
 
-    kind = Draft202012Validator if schema == "argo" else Draft7Validator
-    validator: Any = kind(schemas.vendor(schema))
+    closed = schemas.vendor(schema)
+    validator: Any = validator_for(closed)(closed)
     for document in documents:
         for wrong in islice(validator.iter_errors(document), MOST_JUDGED):
             error = _nearest(wrong)
