@@ -9,6 +9,7 @@ from __future__ import annotations
 from compiler import codes
 from compiler.ir import NOTHING, BuildImage, Call, Deploy, Entry, Exec, Job, Tool
 from compiler.passes.context import Context
+from compiler.passes.rollouts import check_deploy
 
 _WITHOUT_COMMAND = ("environment", "shell", "working_directory", "outputs", "objectives", "cache", "resume")
 _OF_NO_USE: dict[type, tuple[str, ...]] = {
@@ -35,6 +36,8 @@ _WHAT: dict[type, tuple[str, str]] = {
 def fitted(job: Job, own: Job, context: Context) -> Job:
     """A job as its action can have it. `own` is what the job says by itself, without its template and the defaults."""
     kind: type = type(job.action)
+    if isinstance(job.action, Deploy):
+        check_deploy(job.action, job.name, job.origin, context)
     changes: dict[str, object] = {}
     for name in _OF_NO_USE.get(kind, ()):
         value = getattr(job, name)

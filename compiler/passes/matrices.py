@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from compiler import codes
-from compiler.ir import NOTHING, Job, Matrix, Need, Project
+from compiler.ir import NOTHING, Artifact, ChangedFiles, Job, Matrix, Need, Project
 from compiler.matrix import MOST_LEGS, axes, legs, most_legs
 from compiler.passes.context import Context, over_pool
 
 
 def check_matrices(project: Project, context: Context) -> Project:
     def check(jobs: tuple[Job, ...], pool: tuple[Job, ...]) -> tuple[Job, ...]:
-        jobs = tuple(_bounded(job, job.matrix, context) if job.matrix is not None else job for job in jobs)
+        jobs = tuple(
+            _bounded(job, job.matrix, context) if job.matrix is not None else _without_legs(job, context) for job in jobs
+        )
         by_name = {job.name: job for job in (*pool, *jobs)}
         for job in jobs:
             if job.matrix is not None:
@@ -32,6 +34,20 @@ def _bounded(job: Job, matrix: Matrix, context: Context) -> Job:
     context.sink.report(codes.OUT_OF_RANGE, message, matrix.origin or job.origin)
     first = tuple((name, values[:1]) for name, values in matrix.axes)
     return job.replace(matrix=matrix.replace(axes=first, include=matrix.include[:1], exclude=NOTHING))
+
+
+def _without_legs(job: Job, context: Context) -> Job:
+    """A job without a matrix has no outputs `per: leg`."""
+    if not any(isinstance(output, Artifact) and output.per_leg for output in job.outputs):
+        return job
+    outputs: list[Artifact | ChangedFiles] = []
+    for output in job.outputs:
+        if isinstance(output, Artifact) and output.per_leg:
+            message = f'"{job.name}" has no matrix, so no legs to keep outputs of'
+            context.sink.report(codes.BAD_LEGS, message, output.origin or job.origin, field="per")
+            output = output.replace(per_leg=None)
+        outputs.append(output)
+    return job.replace(outputs=tuple(outputs))
 
 
 def _check_legs(job: Job, context: Context) -> None:

@@ -11,6 +11,10 @@ from compiler.kubernetes import placeholder
 from compiler.passes.context import Context
 from compiler.passes.environments import NOT_A_CHANGE_REQUEST, both
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from compiler.source import Origin
+
 TIMEOUT_SECONDS = 1800
 
 
@@ -19,7 +23,7 @@ def deploy_job(job: Job, rollout: Rollout, rendered: tuple[str, ...], image: str
 
     `image` is the environment whose built image goes where its placeholder stands in the documents.
     """
-    _check_branch(rollout, job, context)
+    check_platform(rollout, job.name, rollout.origin or job.origin, context)
     named = _holding(rollout, image, job, context)
     action = Deploy(
         platform=rollout.platform,
@@ -41,21 +45,36 @@ def deploy_job(job: Job, rollout: Rollout, rendered: tuple[str, ...], image: str
     )
 
 
-def _check_branch(rollout: Rollout, job: Job, context: Context) -> None:
-    at = rollout.origin or job.origin
-    if rollout.platform == "gitops" and rollout.branch is None:
-        message = f'"{job.name}" deploys by a commit, but no `branch` is named to commit to'
+def check_platform(deploy: Rollout | Deploy, name: str, at: Origin | None, context: Context) -> None:
+    """What says how something is deployed fits the platform: a commit goes to a branch, all else to a cluster."""
+    by_commit = deploy.platform == "gitops"
+    if by_commit and deploy.branch is None:
+        message = f'"{name}" deploys by a commit, but no `branch` is named to commit to'
         context.sink.report(codes.MISSING_KEY, message, at)
-    for key in ("branch", "repository") if rollout.platform != "gitops" else ():
-        if getattr(rollout, key) is not None:
-            message = f"`{key}` is for `platform: gitops`: {rollout.platform} commits nothing"
+    for key in ("branch", "repository", "message") if not by_commit else ():
+        if getattr(deploy, key, None) is not None:
+            message = f"`{key}` is for `platform: gitops`: {deploy.platform} commits nothing"
             context.sink.report(codes.KEYS_EXCLUDE, message, at, field=key)
-    if rollout.restart and rollout.platform not in ("kubernetes", "apply"):
-        message = f"`restart` is for what kubectl rolls out itself, not for {rollout.platform}"
+    if deploy.restart and deploy.platform not in ("kubernetes", "apply"):
+        message = f"`restart` is for what kubectl rolls out itself, not for {deploy.platform}"
         context.sink.report(codes.KEYS_EXCLUDE, message, at, field="restart")
-    if rollout.platform == "gitops" and rollout.cluster is not None:
+    if by_commit and deploy.cluster is not None:
         message = "`cluster` means nothing to `platform: gitops`: what watches the branch knows its cluster"
         context.sink.report(codes.KEYS_EXCLUDE, message, at, field="cluster")
+
+
+def check_deploy(deploy: Deploy, name: str, at: Origin | None, context: Context) -> None:
+    """The same of a job's own deployment, whose documents are there."""
+    at = deploy.origin or at
+    check_platform(deploy, name, at, context)
+    for key in ("namespace", "health") if deploy.platform == "gitops" else ():
+        if getattr(deploy, key) is not None:
+            message = f"`{key}` means nothing to `platform: gitops`: the job ends with its commit"
+            context.sink.report(codes.KEYS_EXCLUDE, message, at, field=key)
+    if deploy.url is not None and deploy.to is None:
+        message = f'"{name}" says an address, but no deployment environment that has it'
+        advice = "say the environment: `to: production`"
+        context.sink.report(codes.MISSING_KEY, message, at, field="url", help=advice)
 
 
 def _holding(rollout: Rollout, image: str | None, job: Job, context: Context) -> bool:
