@@ -133,3 +133,27 @@ def test_what_lies_in_a_store_needs_python_to_arrive_on_gitlab(reader: str) -> N
         stores=(ir.Store(name="lake", kind="s3", url="s3://lake"),),
     )
     assert '"b" uses store, for which its image needs Python' in made.messages
+
+
+@pytest.mark.parametrize(
+    ("deploy", "message"),
+    [
+        ("platform: gitops", '"a" deploys by a commit, but no `branch` is named to commit to'),
+        ("platform: gitops, branch: live, health: /x", "`health` means nothing to `platform: gitops`: the job ends with its commit"),
+        ("platform: gitops, branch: live, cluster: eu", "`cluster` means nothing to `platform: gitops`: what watches the branch knows its cluster"),
+        ("platform: apply, message: go", "`message` is for `platform: gitops`: apply commits nothing"),
+        ("platform: kserve, restart: true", "`restart` is for what kubectl rolls out itself, not for kserve"),
+        ("platform: apply, url: 'https://a.example.com'", '"a" says an address, but no deployment environment that has it'),
+    ],
+)  # fmt: skip
+def test_a_deployment_says_what_its_platform_has(deploy: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").write_text("kind: ConfigMap\n", encoding="utf-8")
+    found = compiled(tmp_path, f"jobs: {{a: {{deploy: {{{deploy}, documents: [app.yaml]}}}}}}\n").found
+    assert [one.message for one in found if one.severity == "error"] == [message]
+
+
+def test_outputs_are_kept_per_leg_where_there_are_legs(tmp_path: Path) -> None:
+    found = compiled(tmp_path, "jobs: {a: {run: x, outputs: [{path: o, per: leg}]}}\n").found
+    assert [(one.code.name, one.message) for one in found] == [
+        ("bad-legs", '"a" has no matrix, so no legs to keep outputs of')
+    ]

@@ -11,7 +11,8 @@ from compiler.passes.context import Context, over_pool
 def check_matrices(project: Project, context: Context) -> Project:
     def check(jobs: tuple[Job, ...], pool: tuple[Job, ...]) -> tuple[Job, ...]:
         jobs = tuple(
-            _bounded(job, job.matrix, context) if job.matrix is not None else _without_legs(job, context) for job in jobs
+            _bounded(job, job.matrix, context) if job.matrix is not None else _without_legs(job, context)
+            for job in jobs
         )
         by_name = {job.name: job for job in (*pool, *jobs)}
         for job in jobs:
