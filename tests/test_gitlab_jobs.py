@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 from typing import Any
 
 import pytest
@@ -186,7 +187,7 @@ def test_the_smallest_runner_that_fits_and_its_overwrites() -> None:
 def test_gpus_ask_for_a_runner_of_that_name_where_none_is_listed() -> None:
     made = emit(job("a", resources=Resources(accelerator=Accelerator(count=1))))
     assert made["a"]["tags"] == ["gpu"]
-    assert made.codes == ["HR4004"]
+    assert made.codes == ["HR4004", "HR4011"]
 
 
 def test_a_platform_needs_a_runner_of_it() -> None:
@@ -201,6 +202,21 @@ def test_shared_memory_is_checked_before_the_job() -> None:
     (line,) = made["a"]["before_script"]
     assert "-ge 8388608 ]" in line
     assert "exit 1" in line
+
+
+def test_a_gpu_job_is_told_where_its_shared_memory_is_small() -> None:
+    """Nobody asked for that much, so that the job goes on; who says `shm` means it."""
+    device = Accelerator(count=1)
+    asked = Resources(accelerator=device, request=Amounts(memory=GI << 20))
+    made = emit(job("a", resources=asked))
+    assert made.codes.count("HR4011") == 1
+    (line,) = made["a"]["before_script"]
+    done = subprocess.run(["sh", "-euc", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "half of the memory: set shm_size" in done.stderr
+    assert "before_script" not in emit(job("a", resources=Resources(accelerator=device)))["a"]
+    shell = runners(Runner(select=(("tags", ["gpu"]),), executor="shell", accelerator=device))
+    assert "HR4011" not in emit(job("a", resources=asked.replace(request=None)), settings=shell).codes
 
 
 def test_sidecars_are_services_that_answer_first() -> None:

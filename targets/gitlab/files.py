@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from compiler.diagnostics import Sink
-    from compiler.ir import Secret
+    from compiler.ir import Runner, Secret
     from compiler.matrix import Leg
 
 FOLDER = ".gitlab/headrace"
@@ -59,6 +59,7 @@ class Notes:
         self.registry: Job | None = None
         self.trusted: dict[str, tuple[Identity, Job]] = {}
         self.pulled: Job | None = None
+        self.shared: Job | None = None
         self.gitops: Job | None = None
         self.cluster: Job | None = None
         self.approved: dict[str, Job] = {}
@@ -92,6 +93,14 @@ class Notes:
                 self.pulled,
                 "by a right of their own machines, a credential helper, or the CI/CD variable DOCKER_AUTH_CONFIG: a runner "
                 "pulls before the job could sign in",
+            )
+        if self.shared is not None:
+            self._say(
+                f'the runner of "{self.shared.name}" must give its jobs shared memory: Docker and Kubernetes give 64 MB, which '
+                "data loaders with several workers fill",
+                self.shared,
+                "set `shm_size` in the runner's settings, or a volume in memory at /dev/shm; a job that says `shm` fails where "
+                "there is less",
             )
         if self.gitops is not None:
             self._say(
@@ -291,6 +300,10 @@ class File:
         assert isinstance(job.action, BuildImage)
         if job.action.environment in self._used_images():
             self.notes.pulled = self.notes.pulled or job
+
+    def need_shared_memory(self, job: Job, runner: Runner | None) -> None:
+        if runner is None or runner.executor != "shell":
+            self.notes.shared = self.notes.shared or job
 
     def need_gitops_token(self, job: Job) -> None:
         self.notes.gitops = self.notes.gitops or job

@@ -300,6 +300,9 @@ def _check_machine(job: Job, runner: Runner | None, allowed: Access, file: File,
             field="identity",
             help="say `executor: kubernetes` and `overwrite: true` at the runner",
         )
+    asked = job.resources
+    if asked is not None and asked.accelerator is not None and asked.shm is None:
+        file.need_shared_memory(job, runner)
     wanted = [feature for feature in PYTHON_FEATURES if _uses_python(job, feature, made)]
     if wanted and not has_python(job):
         advice = "say `python` in its environment, where the image has it"

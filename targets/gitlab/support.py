@@ -49,7 +49,7 @@ OTHERWISE: dict[Feature, Support] = {
     ),
     Feature.SHM: Emulated(
         how="only the runner's settings (`shm_size`) can give it: the job checks /dev/shm before it starts and fails "
-        "where it is smaller"
+        "where it is smaller; a GPU job that does not say `shm` only warns where there is less than half of its memory"
     ),
     Feature.GPU: Emulated(how="a runner with the devices is chosen by its tags; its settings hand them to the job"),
     Feature.SPOT: Emulated(how="a runner on spot machines is chosen by its tags"),
