@@ -9,6 +9,7 @@ from __future__ import annotations
 
 UV_VERSION = "0.13.8"
 MLFLOW_VERSION = "3.18.0"
+MLFLOW_TOOLS = (f"mlflow=={MLFLOW_VERSION}", "virtualenv==21.15.8")  # what makes a project's environment, too
 DEFAULT_PYTHON = "3.12"
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 BUILDKIT = "moby/buildkit:v0.32.2-rootless"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from posixpath import relpath
 
-from compiler.images import MLFLOW_VERSION
+from compiler.images import MLFLOW_TOOLS
 from compiler.ir import Artifact, Deploy, Environment, Exec, Input, Job, Ref, Script, Support, holes
 from compiler.tools import WORKING
 
@@ -168,7 +168,7 @@ def _install(environment: Environment) -> list[str]:
             file = literal(named_file(environment))
             return [f"conda env create --quiet --prefix .conda --file {file}", _in_path(".conda")]
         case "mlflow":
-            tool = f".venv/bin/pip install --quiet mlflow=={MLFLOW_VERSION} virtualenv"
+            tool = f".venv/bin/pip install --quiet {' '.join(MLFLOW_TOOLS)}"
             return ["python -m venv .venv", tool, _in_path(".venv")]
     return []
 

@@ -7,7 +7,7 @@ packages there and adds what only the checkout has (the project itself): what th
 
 from __future__ import annotations
 
-from compiler.images import MLFLOW_VERSION
+from compiler.images import MLFLOW_TOOLS
 from compiler.ir import BuildImage, Environment, Job, Pipeline, Project, holes
 from targets.commands import (
     PIPENV_VERSION,
@@ -90,7 +90,7 @@ def _packed(software: Environment) -> list[str]:
         case "conda":
             return [f"conda env create --quiet --prefix {_VENV} --file {literal(named_file(software))}"]
         case "mlflow":
-            tools = f"mlflow=={MLFLOW_VERSION} virtualenv"
+            tools = " ".join(MLFLOW_TOOLS)
             return [f"python -m venv {_VENV}", f"{_VENV}/bin/pip install --quiet --no-cache-dir {tools}"]
     return []
 

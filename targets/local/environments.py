@@ -236,8 +236,7 @@ class _Maker:
             (name,) = self.content
             self._run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", name)
         elif installer == "mlflow":
-            tools = (f"mlflow=={images.MLFLOW_VERSION}", "virtualenv")
-            self._run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *tools)
+            self._run(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *images.MLFLOW_TOOLS)
         elif installer == "poetry":
             groups = [word for group in self.environment.groups for word in ("--with", group)]
             extras = [word for extra in self.environment.extras for word in ("--extras", extra)]
