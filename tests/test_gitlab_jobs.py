@@ -219,6 +219,20 @@ def test_a_gpu_job_is_told_where_its_shared_memory_is_small() -> None:
     assert "HR4011" not in emit(job("a", resources=asked.replace(request=None)), settings=shell).codes
 
 
+def test_python_is_there_before_what_a_store_brings() -> None:
+    """The image for GPUs has no Python of its own, and the script that fetches needs it."""
+    lake = Store(name="lake", kind="s3", url="s3://lake")
+    model = Artifact(path=("model",), kind="model", store="lake")
+    cuda = PY.replace(prelude=("bring-python", "use-python"), apt=("curl",), setup=(("own",),))
+    made = emit(
+        job("train", environment=PY, outputs=(model,)), job("use", environment=cuda, needs=("train",)), stores=(lake,)
+    )
+    before = made["use"]["before_script"]
+    fetch = next(at for at, line in enumerate(before) if "$HEADRACE_STORE" in line)
+    assert before.index("use-python") < fetch < before.index("own")
+    assert [before.count(line) for line in ("bring-python", "use-python", "own")] == [1, 1, 1]
+
+
 def test_sidecars_are_services_that_answer_first() -> None:
     sidecar = Sidecar(name="my_db", image=("postgres:16",), port=5432, env=(EnvVar(name="P", value=("$x",)),))
     made = emit(

@@ -196,7 +196,7 @@ def _software(unit: Unit, file: File, made: Lines, runner: Runner | None) -> tup
             shared = {}
     inline.update(shared)
     if made.before:
-        inline["before_script"] = [*made.before, *made.prepare]
+        inline["before_script"] = [*made.before, *made.prepare[made.early :]]
     if job.cache is not None and job.cache.enabled:
         file.uses_cache = True
         own = {"key": cache_key(unit), "paths": [cache_folder(unit)], "policy": "$HEADRACE_CACHE_POLICY"}

@@ -49,10 +49,11 @@ headrace_answers() {
 class Lines:
     """A job's lines, the variables that carry what can't stand in them, and the support scripts that they call."""
 
-    __slots__ = ("before", "prepare", "script", "scripts", "variables")
+    __slots__ = ("before", "early", "prepare", "script", "scripts", "variables")
 
     def __init__(self) -> None:
         self.before: list[str] = []
+        self.early = 0  # how many of the lines of `prepare` stand in `before` already
         self.prepare: list[str] = []
         self.script: list[str] = []
         self.scripts: list[str] = []
@@ -78,7 +79,13 @@ def lines_before(unit: Unit, file: File, refs: list[Ref]) -> Lines:
     made.scripts.extend(commands.support_scripts(unit.job))
     made.before.extend(values_of(unit, file, refs))
     made.prepare = commands.prepare(unit.job)
-    made.before.extend(received(unit, file, made))
+    arriving = received(unit, file, made)
+    environment = unit.job.environment
+    if isinstance(environment, Environment) and environment.prelude and any("python3 -I" in line for line in arriving):
+        # The image has no Python of its own: what brings it comes before what needs it.
+        made.early = made.prepare.index(environment.prelude[-1]) + 1
+        made.before.extend(made.prepare[: made.early])
+    made.before.extend(arriving)
     return made
 
 
