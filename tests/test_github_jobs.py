@@ -466,6 +466,18 @@ def test_a_registry_by_an_identity(provider: Any, registry: str | None, codes: l
     assert not any("REGISTRY_PASSWORD" in str(one) for one in logins)
 
 
+@pytest.mark.parametrize(
+    ("timeout", "retries", "session"), [(3600, 0, None), (7200, 0, 7200), (3600, 2, 10800), (36_000, 1, 43_200)]
+)
+def test_a_session_lasts_as_long_as_its_job(timeout: int, retries: int, session: int | None) -> None:
+    """What is left at the end needs it still; a role allows an hour unless it says more."""
+    role = Identity(name="x", provider="aws", settings=(("role", "r"),))
+    again = Retry(max=retries, on=("failure",)) if retries else None
+    given = project(job("a", "true", environment=UV, identity=role, timeout=timeout, retry=again))
+    assert step(jobs_of(given)["a"], "identity")["with"].get("role-duration-seconds") == session
+    assert [code for code in found(given) if code != "HR4212"] == ([] if session is None else ["HR4011"])
+
+
 def test_the_files_of_a_login_stay_out_of_the_image() -> None:
     """Google's action would write its credentials into the checkout, which is what the image is built from."""
     made = jobs_of(pushing("gcp", "eu-docker.pkg.dev", provider="x"))["a"]

@@ -6,6 +6,7 @@ https://docs.github.com/en/actions/reference/security/oidc
 from __future__ import annotations
 
 from compiler import codes as core
+from compiler import duration
 from compiler.diagnostics import clipped
 from compiler.ir import BuildImage, Identity
 from targets import commands, logins
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     Step = dict[str, Any]
 
 DEFAULT_REGION = "us-east-1"
+USUAL_SESSION, LONGEST_SESSION = 3600, 12 * 3600  # seconds
 
 
 def identity_of(workflow: Workflow, job: Job) -> Identity | None:
@@ -68,10 +70,11 @@ def identity(workflow: Workflow, job: Job, **more: Any) -> list[Step]:
         return []
     settings = dict(found.settings)
     if found.provider == "aws":
-        options = {
+        options: dict[str, Any] = {
             "role-to-assume": expressions.written(settings.get("role", "")),
             "aws-region": expressions.written(settings.get("region", DEFAULT_REGION)),
             **_said(settings, "audience"),
+            **_session(workflow, job, found),
         }
         return [{"id": "identity", "uses": use("aws-actions/configure-aws-credentials"), "with": options}]
     if found.provider == "gcp":
@@ -89,6 +92,25 @@ def identity(workflow: Workflow, job: Job, **more: Any) -> list[Step]:
     advice = "aws and gcp work; elsewhere name a secret that holds the credentials"
     workflow.sink.report(codes.NO_IDENTITY, message, job.origin, field="identity", help=advice)
     return []
+
+
+def _session(workflow: Workflow, job: Job, by: Identity) -> dict[str, int]:
+    """A session that lasts as long as the job may: what is left at its end, or saved meanwhile, needs it still.
+
+    (A build signs in to its registry at once.)
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+    """
+    seconds = (job.timeout or 0) * (1 + (job.retry.max if job.retry is not None else 0))
+    if seconds <= USUAL_SESSION or isinstance(job.action, BuildImage):
+        return {}
+    seconds = min(seconds, LONGEST_SESSION)
+    workflow.sink.report(
+        core.ACTION_NEEDED,
+        f'GitHub Actions: the role of "{by.name}" must allow sessions of {duration.text(seconds)}, as "{job.name}" may take',
+        by.origin,
+        help="it is the role's maximum session duration, one hour unless it was raised",
+    )
+    return {"role-duration-seconds": seconds}
 
 
 def _said(settings: dict[str, str], *keys: str) -> dict[str, str]:
