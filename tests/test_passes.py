@@ -579,6 +579,53 @@ def test_a_hole_that_names_nothing_is_shown_itself(lowered: Bench, text: str, ho
     assert [one.span.text for one in found if one.severity == "error" and one.span is not None] == holes
 
 
+@pytest.mark.parametrize(
+    ("image", "is_one"),
+    [
+        ("python", True),
+        ("localhost:5000/Team/app_x.y-z:1.2.3-rc_1", True),
+        ("r.io/a:{{ git.short }}", True),
+        ("{{ images.py }}", True),
+        ("{{ parameters.p }}", True),
+        ("r.io/a@sha256:{{ parameters.p }}", True),
+        ("python 3.12", False),
+        ("-v/:/x", False),
+        ("$CI_REGISTRY_IMAGE/x", False),
+        ("a$b", False),
+        ("python:", False),
+        ("a//b", False),
+        ("../x", False),
+        ("a\\nb", False),
+        ("https://r.io/a:1", False),
+    ],
+)
+def test_an_image_is_one(lowered: Bench, image: str, is_one: bool) -> None:
+    head = "parameters: {p: {default: x}}\nenvironments: {py: {build: {context: .}}, one: {image: IMAGE}}\n"
+    found = lowered(
+        (
+            head + "jobs: {a: {run: x, environment: {image: IMAGE}}, b: {run: x, environment: one}, c: {run: x, "
+            "environment: {image: i}, sidecars: [{name: s, image: IMAGE}]}}"
+        ).replace("IMAGE", f'"{image}"')
+    )
+    wrong = [one for one in found.found if one.code.name == "wrong-value"]
+    assert len(wrong) == (0 if is_one else 3)
+    assert all(one.span is not None and one.span.text == f'"{image}"' for one in wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("production", True), ("eu-west/Blue 1.2", True), ("$CI_JOB_TOKEN", False), ("a/", False), ("${{ x }}", False),
+     ("a\\nb", False), (" a", False)],
+)  # fmt: skip
+def test_a_deployment_environment_has_a_name(lowered: Bench, name: str, is_one: bool) -> None:
+    found = lowered(
+        f'jobs: {{a: {{run: x, approve: {{for: "{name}"}}}}, b: {{deploy: {{to: "{name}", platform: apply, documents: [d]}}}}}}'
+    )
+    wrong = [one for one in found.found if one.code.name == "bad-name"]
+    assert len(wrong) == (0 if is_one else 2)
+    assert all(one.span is not None and one.span.text == f'"{name}"' for one in wrong)
+
+
 def test_a_gpu_job_stays_away_from_change_requests(lowered: Bench) -> None:
     found = lowered(
         "jobs: {a: {run: x, resources: {gpu: 1}}, b: {run: x, resources: {gpu: 1}, when: parameters.p}}\nparameters: {p: {type: bool}}"
