@@ -155,3 +155,22 @@ def test_helpers_are_pinned_on_every_target(here: Path, capsys: pytest.CaptureFi
         text = capsys.readouterr().out
         assert all(f"{image}@{DIGEST}" in text for image in wanted)
         assert f"FROM {images.HELPER}@{DIGEST}" in text
+
+
+def test_the_image_that_signs_in_is_pinned(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    (here / "headrace.yaml").write_text(
+        "version: 1\nname: demo\nidentities: {p: {aws: {role: r}}}\n"
+        f"jobs: {{a: {{build: {{context: ., publish: {{registry: {registry}, repository: a, identity: p}}}}}}}}\n"
+    )
+    (here / "Dockerfile").write_text("FROM scratch\n")
+    (here / "headrace.lock").write_text(f"{images.BUILDKIT} {DIGEST}\n{images.HELPER} {DIGEST}\n")
+    assert main(["pin", "--check"]) == 0
+    for name, line in (
+        ("gitlab", f"FROM {images.HELPER}@{DIGEST} AS login"),
+        ("argo", f"image: {images.HELPER}@{DIGEST}"),
+    ):
+        assert main(["compile", "--target", name, "--stdout", "-q"]) == 0
+        assert line in capsys.readouterr().out
+    (here / "headrace.lock").write_text(f"{images.BUILDKIT} {DIGEST}\n")
+    assert main(["pin", "--check"]) == 1

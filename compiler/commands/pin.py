@@ -73,6 +73,8 @@ def images(project: Project, argo: bool = False) -> Iterator[str]:
                 texts += [job.environment.image or (), job.environment.base or ()]
             if isinstance(job.action, BuildImage):
                 yield own.BUILDKIT
+                if job.action.publish is not None and job.action.publish.identity is not None:
+                    yield own.HELPER  # in which it signs in
             elif isinstance(job.action, Deploy):
                 yield own.KUBECTL
             elif job.environment is None:
