@@ -657,6 +657,9 @@ def test_recognition() -> None:
     assert github.recognise("git@github.com:me/repo.git", lambda _: False)
     assert github.recognise("https://github.example.org/me/repo", lambda _: False)
     assert github.recognise("https://x@github.com/me/repo", lambda _: False)
+    assert github.recognise("ssh://git@github.com:22/me/repo@2", lambda _: False)
+    assert github.recognise("https://acme.ghe.com/me/repo", lambda _: False)
+    assert not github.recognise("https://example.org/github.com@github.com", lambda _: False)
     assert not github.recognise("https://gitlab.com/me/repo", lambda _: False)
     assert github.recognise(None, lambda path: path == ".github/workflows")
 

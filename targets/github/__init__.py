@@ -144,8 +144,10 @@ def script(name: str) -> str:
 
 def recognise(remote: str | None, has: Any) -> bool:
     """A repository on GitHub, or one that has workflows already."""
-    host = (remote or "").split("://")[-1].split("@")[-1].replace(":", "/").split("/")[0].lower()
-    return host == "github.com" or host.startswith("github.") or bool(has(FOLDER))
+    authority = (remote or "").split("://")[-1].split("/")[0]
+    host = authority.split("@")[-1].split(":")[0].lower()
+    # https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/about-github-enterprise-cloud-with-data-residency
+    return host.startswith("github.") or host.endswith(".ghe.com") or bool(has(FOLDER))
 
 
 __all__ = ["LIMITS", "NAME", "OPTIONS", "SUPPORT", "TITLE", "emit", "recognise", "script"]

@@ -51,8 +51,8 @@ def script(name: str) -> str:
 
 def recognise(remote: str | None, has: Any) -> bool:
     """Whether a repository with this remote URL, where `has(path)` tells what is there, uses GitLab."""
-    host = (remote or "").partition("://")[2] or (remote or "")
-    host = host.rpartition("@")[2].replace(":", "/").partition("/")[0]
+    authority = ((remote or "").partition("://")[2] or (remote or "")).partition("/")[0]
+    host = authority.rpartition("@")[2].partition(":")[0]
     return "gitlab" in host.lower() or bool(has(".gitlab-ci.yml"))
 
 
