@@ -1213,6 +1213,10 @@ def test_nothing_is_given_twice(lowered: Bench, job: str) -> None:
     [
         ("[]", ["nothing-to-do"]),
         ("{}", ["nothing-to-do"]),
+        ("{push: {tags: []}, manual: }", ["nothing-to-do"]),
+        ("{push: {branches: [], tags: []}}", ["nothing-to-do"]),
+        ("{push: {branches: [], tags: [v1]}}", []),
+        ("{change_request: {branches: []}}", ["nothing-to-do"]),
         ("[push, {push: {branches: [b]}}]", ["duplicate-name"]),
         ("[manual, {manual: {}}, call]", ["duplicate-name"]),
         ("[push, {schedule: {cron: 1 2 * * *}}, {schedule: {cron: 3 4 * * *}}]", []),

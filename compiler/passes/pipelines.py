@@ -108,7 +108,20 @@ def _triggers(pipeline: Pipeline, context: Context) -> tuple[Trigger, ...]:
             message = f'one kind of trigger stands twice in the `on` of "{pipeline.name}"'
             at, other = trigger.origin or pipeline.origin, labels((first.origin, "the other one is here"))
             context.sink.report(codes.DUPLICATE_NAME, message, at, labels=other, help="say all of it in one")
-    return tuple(_whole(trigger) for trigger in pipeline.triggers or DEFAULT_TRIGGERS)
+    triggers = tuple(_whole(trigger) for trigger in pipeline.triggers or DEFAULT_TRIGGERS)
+    for trigger in triggers:
+        if _starts_nothing(trigger):
+            message = f'a trigger of the pipeline "{pipeline.name}" starts nothing: its lists are empty'
+            advice = "leave out what is empty: then it is the default branch and all tags, or every target branch"
+            context.sink.report(codes.NOTHING_TO_DO, message, trigger.origin or pipeline.origin, help=advice)
+    return triggers
+
+
+def _starts_nothing(trigger: Trigger) -> bool:
+    """A push that names no branch and no tag, or change requests of no branch."""
+    if isinstance(trigger, OnPush):
+        return (trigger.branches, trigger.tags) == ((), ()) and trigger.branches is not NOTHING
+    return isinstance(trigger, OnChangeRequest) and trigger.branches == () and trigger.branches is not NOTHING
 
 
 def _whole(trigger: Trigger) -> Trigger:
