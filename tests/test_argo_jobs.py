@@ -402,3 +402,35 @@ def test_a_switch_is_on_only_where_its_parameter_is_true() -> None:
     text = made.template("t")["script"]["source"]
     assert 'if [ "$HEADRACE_PARAM_BALANCED" = true ]; then set -- "$@" --balanced; fi' in text
     assert text.rstrip().endswith('python train.py "$@"')
+
+
+def test_a_sidecars_variables_hold_what_was_written() -> None:
+    word = ir.Ref(kind="parameters", name="word")
+    env = (
+        ir.EnvVar(name="A", value=("${{ github.sha }}",)),
+        ir.EnvVar(name="B", value=("x{", word, "{$")),
+        ir.EnvVar(name="C", value=("$", word)),
+        ir.EnvVar(name="D", value=("$(HOME)",)),
+    )
+    sidecar = ir.Sidecar(name="db", image=("redis",), env=env)
+    made = make(job("a", sidecars=(sidecar,)), parameters=(ir.Parameter(name="word", default="x"),))
+    assert "HR4304" not in made.codes
+    [container] = made.template("a")["initContainers"]
+    values = {one["name"]: one["value"] for one in container["env"]}
+    assert values.pop("HEADRACE_BRACE") == "{"
+    for text in ("plain", "$(PATH)", "{=1}", "{{=1}}", "(HOME)", "{"):
+        filled = {
+            name: value.replace(guarded(), text.replace("$", "$$").replace("{{", "{$(HEADRACE_BRACE)"))
+            for name, value in values.items()
+        }
+        assert all("{{" not in value for value in filled.values()), "Argo reads what it put in once more"
+        assert {name: expanded(value, HEADRACE_BRACE="{") for name, value in filled.items()} == {
+            "A": "${{ github.sha }}",
+            "B": "x{" + text + "{$",
+            "C": "$" + text,
+            "D": "$(HOME)",
+        }
+
+
+def guarded() -> str:
+    return "{{=replace(replace(workflow.parameters.word, '$', '$$'), '{' + '{', '{$(HEADRACE_BRACE)')}}"

@@ -1333,3 +1333,21 @@ def test_a_build_of_an_unknown_environment_is_one_fault(lowered: Bench) -> None:
         "missing-input",
         "unknown-environment",
     ]
+
+
+@pytest.mark.parametrize(
+    ("store", "codes"),
+    [
+        ("kind: s3, url: s3://lake", []),
+        ("kind: gcs, url: gs://lake/x/y", []),
+        ("kind: azure, url: az://account/container", []),
+        ("kind: azure, url: az://account", ["wrong-value"]),
+        ("kind: azure, url: 'https://account.blob.core.windows.net/c'", ["wrong-value"]),
+        ("kind: s3, url: gs://lake", ["wrong-value"]),
+        ("kind: s3, url: 's3:///x'", ["wrong-value"]),
+        ("kind: pvc, url: claim", []),
+    ],
+)
+def test_a_store_is_where_its_kind_is(lowered: Bench, store: str, codes: list[str]) -> None:
+    text = f"stores: {{lake: {{{store}}}}}\njobs: {{a: {{run: x, outputs: [{{path: o, store: lake}}]}}}}"
+    assert lowered(text).codes() == codes

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from compiler.ir import SecretUse
     from compiler.source import Origin
 
+# By what a store is, how its URL begins, and its whole form: what the jobs' own commands take.
+_URLS = {
+    "s3": ("s3://", "s3://BUCKET/FOLDER"),
+    "gcs": ("gs://", "gs://BUCKET/FOLDER"),
+    "azure": ("az://", "az://ACCOUNT/CONTAINER/FOLDER"),
+}
 GIT_FIELDS = ("commit", "short", "branch", "tag", "ref", "default_branch", "repository", "event")
 RUN_FIELDS = ("id", "attempt", "url")
 PROJECT_FIELDS = ("name", "version")
@@ -275,8 +281,18 @@ def _check_datasets(project: Project, names: _Names, context: Context) -> None:
 def _check_stores(project: Project, names: _Names, context: Context) -> None:
     for store in project.stores:
         _check_identity(store.identity, store.origin, names, context)
+        scheme, form = _URLS.get(store.kind, ("", ""))
+        if store.url is not None and not _is_at(store.url, scheme, form.count("/") - 2):
+            message = f'"{store.url}" is not where a store of kind {store.kind} is: that is {form}'
+            context.sink.report(codes.WRONG_VALUE, message, store.origin, field="url")
     for settings in project.settings:
         _check_store(settings.store, settings.origin, names, context)
+
+
+def _is_at(url: str, scheme: str, parts: int) -> bool:
+    """Whether a URL has the scheme and the names that must stand in it; the folder may be left out."""
+    names = url.removeprefix(scheme).split("/")
+    return url.startswith(scheme) and len(names) >= parts and all(names[:parts])
 
 
 def _check_texts(project: Project, names: _Names, context: Context) -> None:

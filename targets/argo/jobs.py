@@ -216,8 +216,7 @@ def script(
 
 
 def _filled(body: dict[str, Any], env: list[dict[str, Any]], made: pods.Pod) -> dict[str, Any]:
-    if any("$(HEADRACE_BRACE)" in variable.get("value", "") for variable in env):
-        env = [{"name": "HEADRACE_BRACE", "value": "{"}, *env]  # before those that name it
+    env = spelling.with_brace(env)
     if env or made.variables:
         body["env"] = list({variable["name"]: variable for variable in (*env, *made.variables)}.values())
     if made.resources:

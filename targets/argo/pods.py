@@ -8,12 +8,13 @@ from compiler.ir import BuildImage
 from targets import commands, logins, names, runners
 from targets.argo import codes, spelling
 from targets.argo.scope import ROOT
+from targets.legs import only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from compiler.ir import Identity, Job, Project, Runner, SecretUse
+    from compiler.ir import Identity, Job, Project, Runner, SecretUse, Text
     from targets.argo.scope import Scope
 
 DEVICES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu", "intel": "gpu.intel.com/xe", "google": "google.com/tpu"}
@@ -253,9 +254,9 @@ def _sidecars(scope: Scope, job: Job, made: Pod) -> None:
             container["command"] = [commands.flat(word) or scope.inline(word, job) for word in given.command]
             container["command"] = [spelling.plain(word) for word in container["command"]]
         if given.env:
-            container["env"] = [
-                {"name": variable.name, "value": _sidecar_value(scope, job, variable.value)} for variable in given.env
-            ]
+            container["env"] = spelling.with_brace(
+                [{"name": variable.name, "value": _sidecar_value(scope, job, variable.value)} for variable in given.env]
+            )
         container["restartPolicy"] = "Always"
         if given.port is not None:
             container["ports"] = [{"containerPort": given.port}]
@@ -263,10 +264,13 @@ def _sidecars(scope: Scope, job: Job, made: Pod) -> None:
         made.init.append(container)
 
 
-def _sidecar_value(scope: Scope, job: Job, text: Any) -> str:
-    """A literal, or literals and holes put together."""
+def _sidecar_value(scope: Scope, job: Job, text: Text) -> str:
+    """A literal, or literals and holes put together, in which neither Kubernetes nor Argo finds more to replace."""
     flat = commands.flat(text)
-    return spelling.plain(flat) if flat is not None and not spelling.has_braces(flat) else scope.inline(text, job)
+    if flat is not None and not spelling.has_braces(flat):
+        return spelling.plain(flat)
+    leg = dict(only(job))
+    return spelling.joined([piece if isinstance(piece, str) else (scope.variable(piece, job, leg),) for piece in text])
 
 
 def lock(scope: Scope, name: str, limit: int) -> dict[str, Any]:

@@ -10,9 +10,14 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 LONGEST = 63  # characters of a DNS-1123 label
 _EXPANDED = re.compile(r"\$(?=\$|\([-._A-Za-z0-9]+\))")
 _OPENING = re.compile(r"\{(?=\{)")
+_OPENED = re.compile(r"\{{2,}")
 _ILLEGAL = re.compile("[^a-z0-9]+")
 _ESCAPES = (
     ("'", "\\x27"),
@@ -51,6 +56,38 @@ def legal_parameter(name: str) -> str:
 def plain(text: str) -> str:
     """Text for the value of a variable or for an argument: Kubernetes hands it on as it is."""
     return _EXPANDED.sub("$$", text) if "$" in text else text
+
+
+BRACE = "$(HEADRACE_BRACE)"  # for the value of a variable: Kubernetes puts a brace there, when Argo has read it
+
+
+def joined(pieces: list[str | tuple[str]]) -> str:
+    """The value of a variable: literals, and holes (in tuples) that are written as it takes them.
+
+    Nothing is made where two pieces meet: a literal's `$` or brace at the border of a hole is one that stays.
+    """
+    made = []
+    for at, piece in enumerate(pieces):
+        if isinstance(piece, tuple):
+            made.append(piece[0])
+            continue
+        text = _OPENED.sub(lambda found: "{" + BRACE * (len(found[0]) - 1), plain(piece))
+        if at + 1 < len(pieces):
+            if text.endswith("{"):
+                text = text[:-1] + BRACE
+            elif text.endswith("$"):
+                text += "$"
+        if at and text.startswith("{"):
+            text = BRACE + text[1:]
+        made.append(text)
+    return "".join(made)
+
+
+def with_brace(env: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Variables, after the one that they name where their values have braces."""
+    if any(BRACE in variable.get("value", "") for variable in env):
+        return [{"name": "HEADRACE_BRACE", "value": "{"}, *env]
+    return env
 
 
 def has_braces(text: str) -> bool:

@@ -204,7 +204,7 @@ class Drawing:
 
     def store(self) -> Data:
         kind = self.one("s3", "s3", "gcs", "azure", "pvc", "ci")
-        urls = {"s3": "s3://lake/x", "gcs": "gs://lake/x", "azure": "https://acc.blob.core.windows.net/c/x"}
+        urls = {"s3": "s3://lake/x", "gcs": "gs://lake/x", "azure": "az://account/container/x"}
         found: Data = {"kind": kind}
         if kind in urls:
             found["url"] = urls[kind]
