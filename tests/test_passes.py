@@ -1346,6 +1346,8 @@ def test_a_build_of_an_unknown_environment_is_one_fault(lowered: Bench) -> None:
         ("kind: s3, url: gs://lake", ["wrong-value"]),
         ("kind: s3, url: 's3:///x'", ["wrong-value"]),
         ("kind: pvc, url: claim", []),
+        ("kind: dvc, url: s3://lake/dvc", []),
+        ("kind: dvc, url: ../data", []),
     ],
 )
 def test_a_store_is_where_its_kind_is(lowered: Bench, store: str, codes: list[str]) -> None:

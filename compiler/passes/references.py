@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from compiler.ir import SecretUse
     from compiler.source import Origin
 
-# By what a store is, how its URL begins, and its whole form: what the jobs' own commands take.
+# By what a store is: how its URL begins, how many names must follow, and its whole form. Jobs' own commands take no other.
 _URLS = {
-    "s3": ("s3://", "s3://BUCKET/FOLDER"),
-    "gcs": ("gs://", "gs://BUCKET/FOLDER"),
-    "azure": ("az://", "az://ACCOUNT/CONTAINER/FOLDER"),
+    "s3": ("s3://", 1, "s3://BUCKET/FOLDER"),
+    "gcs": ("gs://", 1, "gs://BUCKET/FOLDER"),
+    "azure": ("az://", 2, "az://ACCOUNT/CONTAINER/FOLDER"),
 }
 GIT_FIELDS = ("commit", "short", "branch", "tag", "ref", "default_branch", "repository", "event")
 RUN_FIELDS = ("id", "attempt", "url")
@@ -281,8 +281,8 @@ def _check_datasets(project: Project, names: _Names, context: Context) -> None:
 def _check_stores(project: Project, names: _Names, context: Context) -> None:
     for store in project.stores:
         _check_identity(store.identity, store.origin, names, context)
-        scheme, form = _URLS.get(store.kind, ("", ""))
-        if store.url is not None and not _is_at(store.url, scheme, form.count("/") - 2):
+        scheme, names_in_it, form = _URLS.get(store.kind, ("", 0, ""))
+        if scheme and store.url is not None and not _is_at(store.url, scheme, names_in_it):
             message = f'"{store.url}" is not where a store of kind {store.kind} is: that is {form}'
             context.sink.report(codes.WRONG_VALUE, message, store.origin, field="url")
     for settings in project.settings:
