@@ -88,10 +88,22 @@ class _NodeType(type):
         known |= {"become": object.__dict__["__class__"].__set__, "OPEN": _opened.get(cls) or cls._opened()}
         return known, "    become(self, OPEN)\n", "new(OPEN)", "{1}.{0} = {2}", "    {0}.__class__ = CLOSED\n"
 
-    def expect(cls, copies: int) -> None:
-        """Be ready for so many copies with changes."""
-        if copies >= _OFTEN and "replace" not in vars(cls):
-            cls.write_replace()
+    def replacing(cls, count: int, *names: str) -> Callable[..., Any]:
+        """A `replace` for so many nodes, of these fields and no others, given in this order behind the node.
+
+        For many it is written out, three times as fast. Its text is names of fields: nothing of a manifest stands in it.
+        """
+        if count < _OFTEN:
+            return lambda node, *values: node.replace(**dict(zip(names, values, strict=True)))
+        made_for = _replacing.get((cls, names))
+        if made_for is None:
+            known, _, made, store, close = cls._ways_to_store()
+            values = ((name, name if name in names else f"node.{name}") for name in cls.field_defaults)
+            stores = "".join(f"    {store.format(name, 'made', value)}\n" for name, value in values)
+            text = f"def replacing(node, {', '.join(names)}):\n    made = {made}\n{stores}"
+            exec(f"{text}{close.format('made')}    return made\n", known)
+            made_for = _replacing[cls, names] = known["replacing"]
+        return made_for
 
     def _opened(cls) -> type:
         """A class of the same layout whose instances may be changed, for nodes that are being made.
@@ -107,7 +119,9 @@ class _NodeType(type):
         return made
 
 
+_replacing: dict[tuple[type, tuple[str, ...]], Callable[..., Any]] = {}  # by class and fields
 _opened: dict[type, type] = {}  # by class, where one was asked for
+_copied: dict[type, int] = {}  # copies of each class's nodes, as long as the general `replace` makes them
 _made: dict[type, int] = {}  # nodes of each class, as long as the general constructor makes them
 
 
@@ -138,8 +152,6 @@ class Node(metaclass=_NodeType):
         count = _made[cls] = _made.get(cls, 0) + 1
         if count == _OFTEN:
             cls.write_init()
-            if "replace" not in vars(cls):
-                cls.write_replace()
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")
@@ -162,7 +174,11 @@ class Node(metaclass=_NodeType):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
-        made = _new(type(self))
+        cls = type(self)
+        count = _copied[cls] = _copied.get(cls, 0) + 1
+        if count == _OFTEN:
+            cls.write_replace()
+        made = _new(cls)
         for name, put in type(self).setters.items():
             put(made, getattr(self, name))
         _change(made, changes)
@@ -968,8 +984,8 @@ def holes(root: Node | tuple[Any, ...]) -> Iterator[Ref]:
             yield item
         else:
             values_of = _below.get(kind)
-            for value in _values_below(kind)(item) if values_of is None else values_of(item):
-                if value and type(value) is not str and _below.get(type(value)) is not _no_values:
+            for value in filter(None, _values_below(kind)(item) if values_of is None else values_of(item)):
+                if type(value) is not str and _below.get(type(value)) is not _no_values:
                     push(value)
 
 

@@ -8,16 +8,34 @@ from compiler.passes.context import Context, over_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    pass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TIMEOUT_SECONDS = 3600
 
 
 def fill_defaults(project: Project, context: Context) -> Project:
-    return over_groups(project, lambda jobs: tuple(_filled(job, project, context) for job in jobs))
+    def change(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        filling = Filling(len(jobs))
+        return tuple([_filled(job, project, context, filling) for job in jobs])
+
+    return over_groups(project, change)
 
 
-def _filled(job: Job, project: Project, context: Context) -> Job:
+class Filling:
+    """How the fields of so many jobs, and of their needs, are filled."""
+
+    def __init__(self, count: int) -> None:
+        self.job: Callable[..., Job] = Job.replacing(
+            count, "timeout", "run_on", "working_directory", "environment", "retry", "needs"
+        )
+        self.need: Callable[..., Need] = Need.replacing(count, "artifacts", "optional", "legs")
+
+
+def _filled(job: Job, project: Project, context: Context, filling: Filling) -> Job:
     accelerated = job.resources is not None and job.resources.accelerator is not None
     if job.timeout is None and accelerated:
         context.sink.report(
@@ -37,35 +55,25 @@ def _filled(job: Job, project: Project, context: Context) -> Job:
     if project.folder and isinstance(environment, Environment) and environment.working_directory is None:
         environment = environment.replace(working_directory=project.folder)
     folder = job.working_directory if job.working_directory is not None else project.folder or None
-    return job.replace(
-        timeout=job.timeout if job.timeout is not None else TIMEOUT_SECONDS,
-        run_on=job.run_on or "success",
-        working_directory=folder,
-        environment=environment,
-        retry=_retry(job.retry),
-        needs=_needs(job),
-        **_build_secrets(job),
+    return filling.job(
+        job,
+        job.timeout if job.timeout is not None else TIMEOUT_SECONDS,
+        job.run_on or "success",
+        folder,
+        environment,
+        _retry(job.retry),
+        _needs(job, filling),
     )
 
 
-def _build_secrets(job: Job) -> dict[str, Any]:
-    """A build takes the secrets of its job as build secrets."""
-    action = job.action
-    if not isinstance(action, BuildImage) or not job.secrets:
-        return {}
-    build = action.build.replace(secrets=(*action.build.secrets, *job.secrets))
-    return {"action": action.replace(build=build), "secrets": NOTHING}
-
-
-def _needs(job: Job) -> tuple[Need, ...]:
+def _needs(job: Job, filling: Filling) -> tuple[Need, ...]:
     """A build that says nothing keeps that: its place is found where its pipeline is known."""
     if job.needs is NOTHING and isinstance(job.action, BuildImage):
         return NOTHING
-    return tuple([_whole(need) for need in job.needs])
-
-
-def _whole(need: Need) -> Need:
-    return need.replace(artifacts=need.artifacts is not False, optional=bool(need.optional), legs=need.legs or "all")
+    fill = filling.need
+    return tuple(
+        [fill(need, need.artifacts is not False, bool(need.optional), need.legs or "all") for need in job.needs]
+    )
 
 
 def united(*layers: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:

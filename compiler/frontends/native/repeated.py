@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from compiler.credentials import names_credential
-from compiler.ir import EnvVar, Exec, Job, Need, Node, Script, walk
+from compiler.ir import EnvVar, Exec, Job, Need, Node, Script
 from compiler.naming import is_name
 from compiler.repeats import Place
 from compiler.yamltree import Mapping, Sequence, Slot
@@ -47,10 +47,7 @@ def jobs(entries: list[str | Repeat], read: Iterable[Job]) -> tuple[Job, ...] | 
             return None
         make = makers.get(model)
         if make is None:
-            job = known[model.own[0]]
-            for node in walk(job):
-                type(node).expect(len(entries))
-            make = makers[model] = _Maker(model).make(job)
+            make = makers[model] = _Maker(model, len(entries)).make(known[model.own[0]])
         found.append(make(entry, words))
     return tuple(found)
 
@@ -58,7 +55,8 @@ def jobs(entries: list[str | Repeat], read: Iterable[Job]) -> tuple[Job, ...] | 
 class _Maker:
     """What makes the repeats of a job: a function that replaces the fields of its nodes in which they have their own."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, count: int) -> None:
+        self.count = count
         self.words = {steps: f"words[{number}]" for number, steps in enumerate(model.steps)}
         self.names: dict[str, Any] = {"Place": Place}  # what the function's text names
 
@@ -96,7 +94,8 @@ class _Maker:
             fields["origin"] = f"Place((repeat, {self._named(steps)}, {is_node}))"
         if not fields:
             return None
-        return f"{self._named(node.replace)}({', '.join(f'{field}={made}' for field, made in fields.items())})"
+        replacing = self._named(type(node).replacing(self.count, *fields))
+        return f"{replacing}({', '.join((self._named(node), *fields.values()))})"
 
     def _own(self, node: Node, steps: Steps) -> dict[str, str]:
         """The fields of a node that hold words of the repeat's own."""
