@@ -39,6 +39,7 @@ _BEGINNINGS = frozenset(_LETTERS + "./")  # of a plain scalar
 _BEHIND_DASH = frozenset(_LETTERS + "-")
 _MEANINGLESS = _LETTERS + "-./+= "  # inside of a scalar, whether it is quoted or not, stands in a flow or in a block
 _QUOTED = _MEANINGLESS + ":,;@%#&*!?|<>()[]~^$"  # inside of quotes, and with no brace of a hole
+_SIMPLE = _MEANINGLESS.encode()
 _SHAPELESS = _MEANINGLESS[:-1].encode()
 _NULLS = frozenset(("null", "Null", "NULL"))  # plain, they are no text
 
@@ -117,7 +118,8 @@ class Model:
                 return None
             found.append(text[at:end])
             at = end + length
-        are_simple = not "".join(found).strip(_MEANINGLESS)
+        joined = "".join(found)
+        are_simple = joined.isascii() and not joined.encode().translate(None, _SIMPLE)
         for word, plain in zip(found, self.plain, strict=True):
             is_simple = are_simple and word[0] in _BEGINNINGS and word[-1] != " " and word not in _NULLS
             if not is_simple and not _is_word(word, plain):

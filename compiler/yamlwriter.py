@@ -34,6 +34,8 @@ _WORDS = frozenset(
     ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity", ".nan", ".inf")
 )
 _LONGEST_WORD = max(map(len, _WORDS))  # and no text is longer than what it is without case
+_HARMLESS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./ "
+_FIRST = frozenset("abcdfghijklmnopqrstuvwxyzABCDFGHIJKLMNOPQRSTUVWXYZ")  # no e, with which a number may begin
 _NOT_IN_FLOW = frozenset("][{},:?#&*!|>'\"%@`")
 
 # What a reviewer can't see (controls, blanks of other kinds, marks that turn the direction of writing) or some reader
@@ -131,7 +133,9 @@ class Formed(Block):
     def __init__(
         self, form: Form, words: list[Any], entries: Mapping[str, object] | None = None, *, comment: str = ""
     ) -> None:
-        super().__init__(entries, comment=comment)
+        if entries:
+            self.update(entries)
+        self.comment = comment
         self.form = form
         self.words = words
         self._pad: str | None = None  # what stood before the keys of the text that was asked for last
@@ -327,6 +331,9 @@ def _flow(items: list[object] | tuple[object, ...], room: int) -> str:
 
 def _scalar(text: str) -> str:
     """Text in one line, or "" where it stands as a literal block."""
+    if text[:1] in _FIRST and text[-1] != " " and text.isascii() and not text.encode().translate(None, _HARMLESS):
+        # As the rule below says of it; most text is of this kind.
+        return text if len(text) > _LONGEST_WORD or text.lower() not in _WORDS else _quoted(text)
     if (
         _PLAIN.fullmatch(text)
         and text[-1] not in ": "
@@ -425,7 +432,7 @@ class _Memo(dict[str, str]):
     def __missing__(self, text: str) -> str:
         if len(self) >= self.most:
             self.clear()
-        plain = str.__str__(text)
+        plain = text if type(text) is str else str.__str__(text)
         answer = self[plain] = self.rule(plain)
         return answer
 

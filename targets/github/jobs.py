@@ -113,17 +113,15 @@ class Common:
         return self.fill(Formed(form, words, comment=comment), shape, words)
 
     def fill(self, found: dict[str, Any], shape: tuple[str, ...], words: list[Any]) -> dict[str, Any]:
-        needs, *names = shape
-        name, title, line, *rest = words
-        found["name"] = name
+        found["name"] = words[0]
         if self.test is not None:
             found["if"] = self.test
-        if needs:
-            found["needs"] = rest.pop(0)
+        if shape[0]:
+            found["needs"] = words[3]
         found.update(self.entries)
-        if names:
-            found["env"] = dict(zip(names, rest, strict=True))
-        found["steps"] = [*self.steps, {"name": title, "run": line}]
+        if len(shape) > 1:
+            found["env"] = dict(zip(shape[1:], words[4 if shape[0] else 3 :], strict=True))
+        found["steps"] = [*self.steps, {"name": words[1], "run": words[2]}]
         return found
 
 
