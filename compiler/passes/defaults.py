@@ -8,10 +8,6 @@ from compiler.passes.context import Context, over_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    pass
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
     from collections.abc import Callable
 
 TIMEOUT_SECONDS = 3600
@@ -56,7 +52,7 @@ def _filled(job: Job, project: Project, context: Context, filling: Filling) -> J
         environment = environment.replace(working_directory=project.folder)
     folder = job.working_directory if job.working_directory is not None else project.folder or None
     return filling.job(
-        job,
+        _with_build_secrets(job),
         job.timeout if job.timeout is not None else TIMEOUT_SECONDS,
         job.run_on or "success",
         folder,
@@ -64,6 +60,15 @@ def _filled(job: Job, project: Project, context: Context, filling: Filling) -> J
         _retry(job.retry),
         _needs(job, filling),
     )
+
+
+def _with_build_secrets(job: Job) -> Job:
+    """A build takes the secrets of its job as build secrets."""
+    action = job.action
+    if not isinstance(action, BuildImage) or not job.secrets:
+        return job
+    build = action.build.replace(secrets=(*action.build.secrets, *job.secrets))
+    return job.replace(action=action.replace(build=build), secrets=NOTHING)
 
 
 def _needs(job: Job, filling: Filling) -> tuple[Need, ...]:
