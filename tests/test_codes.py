@@ -34,6 +34,7 @@ COMPANIONS: dict[str, set[str]] = {
     "HR4306": {"HR4008"},
     "HR4004": {"HR4214"},  # the runner that is asked for is nobody's but one's own
     "HR4412": {"HR4403"},  # packages are installed into images, and this one is not used
+    "HR4420": {"HR3018"},  # a lock that is not there is missed before the run tries
     "HR3532": {
         "HR3531"
     },  # the only component whose `envFrom` matters is one whose function, an assumed field, is named

@@ -1281,6 +1281,14 @@ def test_the_item_is_marked_and_not_the_list(lowered: Bench, more: str, code: st
         ("environments: {e: {build: {context: svc}}}\njobs: {a: {run: x, environment: e}}", "svc"),
         ("services: {s: {environment: {build: {context: svc}}, port: 1}}", "svc"),
         ("pipelines: {p: {on: [push], jobs: {a: {build: {context: svc}}}}}", "svc"),
+        ("jobs: {a: {run: x, environment: {python: '3.12', install: pip, file: lock.txt}}}", "lock.txt"),
+        (
+            """
+environments: {e: {image: i, install: conda, file: lock.yml}}
+jobs: {a: {run: x, environment: e}, b: {run: x, environment: e}}
+""",
+            "lock.yml",
+        ),
         ("jobs: {a: {deploy: {platform: apply, documents: [headrace.yaml, k8s]}}}", "k8s"),
         (
             "jobs: {a: {run: x, outputs: [other]}, b: {deploy: {platform: gitops, documents: [k8s/a.yaml]}}}",
@@ -1303,6 +1311,10 @@ def test_a_file_that_an_action_names_is_missed(lowered: Bench, more: str, marked
         "jobs: {a: {build: {}}}",
         "jobs: {a: {build: {generate: true}, environment: {python: '3.12'}}}",
         "jobs: {a: {run: x, environment: {python: '3.12', install: pip, file: r.txt, prebuild: true}}}",
+        """
+environments: {e: {python: "3.12", install: pip, file: lock.txt}}
+jobs: {a: {run: x, outputs: [lock.txt]}, b: {run: x, environment: e, needs: [a]}}
+""",
         "jobs: {a: {run: x, outputs: [svc]}, b: {build: {context: svc}, needs: [a]}}",
         "jobs: {a: {run: x, outputs: [svc/Dockerfile]}, b: {build: {context: svc}, needs: [a]}}",
         "jobs: {a: {run: x, outputs: [{changed: [svc]}]}, b: {build: {context: svc}, needs: [a]}}",

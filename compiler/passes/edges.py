@@ -13,8 +13,13 @@ from compiler.passes.context import Context, hole, labels, named, over_pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from compiler.ir import Input, Text
     from compiler.matrix import Leg
+    from compiler.source import Origin
+
+    _NamedFile: TypeAlias = tuple[Origin | None, str, str]  # where it is named: a node and its field; and the path
 
 # What the front end refuses in a path that is written: globs, and what no path holds.
 _NO_PATH = frozenset("*?[\\\0\n\r\t")
@@ -35,36 +40,49 @@ def resolve_edges(project: Project, context: Context) -> Project:
 
 
 def check_named_files(project: Project, context: Context) -> Project:
-    """Report a build's Dockerfile, and what a job deploys, where no job makes it and it is not in the work tree."""
+    """Report what a job installs by, builds by or deploys, where no job makes it and it is not in the work tree."""
     rendered = {one.path for one in project.rendered}
-    datasets = {dataset.name: dataset.path for dataset in project.datasets}
 
     def check(jobs: tuple[Job, ...], pool: tuple[Job, ...]) -> tuple[Job, ...]:
-        named = ((job, field, path) for job in jobs for field, path in _named_files(job, datasets))
+        named = (one for job in jobs for one in (*_installed_by(job, project), *_named_files(job, project)))
         absent = [one for one in named if one[2] not in rendered and not context.files.exists(one[2])]
         if absent:
             root, changed = _Folder(), _changed((*jobs, *pool))
             _offer(root, (*jobs, *pool), set())
-            for job, field, path in absent:
+            for at, field, path in absent:
                 if not _producers(root, path) and not _is_below(path, changed):
-                    _report_absent(job, field, path, context)
+                    message = f'"{path}" is made by no job and is not in the work tree'
+                    context.sink.report(codes.MISSING_INPUT, message, at, field=field)
         return jobs
 
     return over_pool(project, check)
 
 
-def _named_files(job: Job, datasets: dict[str, str]) -> list[tuple[str, str]]:
-    """The files of the repository that an action names, and the fields that do; what is an input is checked as one."""
+def _installed_by(job: Job, project: Project) -> list[_NamedFile]:
+    """The file by which a job's packages are installed; in an image that is built they are already."""
+    given = job.environment
+    if isinstance(given, str):
+        given = next((one for one in project.environments if one.name == given), None)
+    if given is None or given.file is None or given.installer not in ("pip", "conda") or given.build is not None:
+        return []
+    return [(given.origin or job.origin, "file", given.file)]
+
+
+def _named_files(job: Job, project: Project) -> list[_NamedFile]:
+    """The files of the repository that an action names; what is an input is checked as one."""
     action = job.action
     if isinstance(action, Deploy):
-        given = {concrete(one.path, ()) for one in job.inputs} | {datasets.get(name, "") for name in job.datasets}
-        return [(f"documents[{path}]", path) for path in action.documents if not _is_below(path, given)]
+        given = {concrete(one.path, ()) for one in job.inputs}
+        given |= {dataset.path for dataset in project.datasets if dataset.name in job.datasets}
+        paths = (path for path in action.documents if not _is_below(path, given))
+        return [(action.origin or job.origin, f"documents[{path}]", path) for path in paths]
     if not isinstance(action, BuildImage) or action.software is not None or action.build.generate:
         return []
     build = action.build
     if build.origin is None and build == Build():  # of an environment that there is not
         return []
-    return [("file" if build.file else "context", dockerfile_of(build))]
+    at = build.origin or action.origin or job.origin
+    return [(at, "file" if build.file else "context", dockerfile_of(build))]
 
 
 def _changed(jobs: tuple[Job, ...]) -> set[str]:
@@ -75,13 +93,6 @@ def _changed(jobs: tuple[Job, ...]) -> set[str]:
 
 def _is_below(path: str, folders: set[str]) -> bool:
     return any(folder in (".", path) or path.startswith(f"{folder}/") for folder in folders)
-
-
-def _report_absent(job: Job, field: str, path: str, context: Context) -> None:
-    action = job.action
-    at = (action.build.origin if isinstance(action, BuildImage) else None) or getattr(action, "origin", None)
-    message = f'"{path}" is made by no job and is not in the work tree'
-    context.sink.report(codes.MISSING_INPUT, message, at or job.origin, field=field)
 
 
 def check_outputs(jobs: tuple[Job, ...], context: Context) -> _Folder:
