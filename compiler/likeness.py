@@ -5,24 +5,79 @@ What depends on nothing else (features, runner, container, limits) is worked out
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 from compiler.ir import Accelerator, Amounts, Environment, Exec, Job, Resources, Script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-_OWN = ("name", "needs", "env", "action")  # in which jobs that are alike may differ
-_COMPARED = ("condition", "environment", "platform", "resources", "run_on", "shell", "timeout", "working_directory")
-_REST = tuple(field for field in Job.field_names if field not in (*_OWN, *_COMPARED))
-_rest_of = attrgetter(*_REST)
-_NOTHING_SAID = tuple(Job.field_defaults[field] for field in _REST)
-_compared_of = attrgetter(*_COMPARED)
-_content_of_environment = attrgetter(*Environment.field_names)
-_content_of_resources = attrgetter(*Resources.field_names)
-_content_of_amounts = attrgetter(*Amounts.field_names)
-_content_of_accelerator = attrgetter(*Accelerator.field_names)
+# Each of these gives some fields of a node, all of them together; a test holds that to the classes. An attribute that is
+# written out is many times as fast as one by name, and each is asked of every job.
+
+
+def _said_of(job: Job) -> tuple[object, ...]:
+    return (
+        job.extends,
+        job.secrets,
+        job.identity,
+        job.permissions,
+        job.volumes,
+        job.inputs,
+        job.outputs,
+        job.datasets,
+        job.cache,
+        job.matrix,
+        job.retry,
+        job.resume,
+        job.allow_failure,
+        job.approval,
+        job.lock,
+        job.sidecars,
+        job.objectives,
+        job.nodes,
+    )
+
+
+_NOTHING_SAID = _said_of(Job(name=""))
+
+
+def _content_of_environment(environment: Environment) -> tuple[object, ...]:
+    return (
+        environment.name,
+        environment.image,
+        environment.python,
+        environment.installer,
+        environment.file,
+        environment.groups,
+        environment.extras,
+        environment.apt,
+        environment.prelude,
+        environment.setup,
+        environment.working_directory,
+        environment.build,
+        environment.publish,
+        environment.prebuild,
+        environment.base,
+        environment.credentials,
+        environment.platform,
+    )
+
+
+def _content_of_amounts(amounts: Amounts) -> tuple[object, ...]:
+    return (
+        amounts.cpu,
+        amounts.memory,
+        amounts.storage,
+    )
+
+
+def _content_of_accelerator(accelerator: Accelerator) -> tuple[object, ...]:
+    return (
+        accelerator.count,
+        accelerator.vendor,
+        accelerator.kind,
+        accelerator.memory,
+    )
 
 
 def likeness(job: Job) -> Hashable | None:
@@ -31,16 +86,19 @@ def likeness(job: Job) -> Hashable | None:
     It may hold the identity of nodes of the job, so that it counts as long as the job is there.
     """
     action = job.action
-    if not isinstance(action, (Exec, Script)) or _rest_of(job) != _NOTHING_SAID:
+    if not isinstance(action, (Exec, Script)) or _said_of(job) != _NOTHING_SAID:
         return None
-    condition, environment, platform, resources, *more = _compared_of(job)
+    environment, resources = job.environment, job.resources
     return (
         action.shell if isinstance(action, Script) else Exec,
-        id(condition),
+        id(job.condition),
         _content_of_environment(environment) if type(environment) is Environment else environment,
-        platform,
+        job.platform,
         None if resources is None else _resources(resources),
-        *more,
+        job.run_on,
+        job.shell,
+        job.timeout,
+        job.working_directory,
     )
 
 
@@ -61,12 +119,12 @@ def likenesses(jobs: tuple[Job, ...]) -> list[int | None]:
 
 
 def _resources(resources: Resources) -> Hashable:
-    request, limit, shm, accelerator, spot, runner = _content_of_resources(resources)
+    request, limit, accelerator = resources.request, resources.limit, resources.accelerator
     return (
         None if request is None else _content_of_amounts(request),
         None if limit is None else _content_of_amounts(limit),
-        shm,
+        resources.shm,
         None if accelerator is None else _content_of_accelerator(accelerator),
-        spot,
-        runner,
+        resources.spot,
+        resources.runner,
     )

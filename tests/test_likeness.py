@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 import compiler.likeness as module
@@ -15,6 +18,7 @@ from compiler.ir import (
     Exec,
     Job,
     Need,
+    Node,
     Resources,
     Retry,
     Script,
@@ -91,3 +95,34 @@ def test_what_is_treated_by_itself(other: Job) -> None:
 def test_a_shell_is_part_of_it() -> None:
     line = PLAIN.replace(action=Script(lines=("true",)))
     assert likeness(line) != likeness(PLAIN.replace(action=Script(lines=("true",), shell="bash")))
+
+
+class Asked:
+    """A node that remembers which of its fields were asked for."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.fields: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.fields.add(name)
+        return getattr(self.node, name)
+
+
+@pytest.mark.parametrize(
+    ("node", "ask"),
+    [
+        (PLAIN, likeness),
+        (PLAIN.environment, module._content_of_environment),
+        (PLAIN.resources, module._resources),
+        (Amounts(cpu=1), module._content_of_amounts),
+        (Accelerator(count=1), module._content_of_accelerator),
+    ],
+    ids=["Job", "Environment", "Resources", "Amounts", "Accelerator"],
+)
+def test_every_field_is_compared(node: Node, ask: Callable[[Any], object]) -> None:
+    """Jobs that differ in a field that is not asked for would be taken for alike."""
+    asked = Asked(node)
+    ask(asked)
+    in_which_they_may_differ = {"name", "needs", "env"} if isinstance(node, Job) else set()
+    assert asked.fields == {*type(node).field_names} - in_which_they_may_differ
