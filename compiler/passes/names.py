@@ -5,6 +5,8 @@ What is no such name would be an option to a container engine, a variable that a
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from compiler import codes
 from compiler.diagnostics import clipped
 from compiler.ir import Deploy, Environment, Job, Project
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 LONGEST = 255
 
 
+@lru_cache(maxsize=4096)  # most jobs run in one of a few
 def is_image(text: str) -> bool:
     """Whether text is a reference (https://pkg.go.dev/github.com/distribution/reference), capitals taken as well."""
     return _holds_only(text, "._-/:@+") and text[0].isalnum() and text[-1] not in "/:@" and "//" not in text
@@ -59,7 +62,10 @@ def _check_job(job: Job, context: Context) -> None:
 
 
 def _check_image(image: Text | None, at: Origin | None, context: Context) -> None:
-    if not image or is_image("".join(piece if isinstance(piece, str) else "x" for piece in image)):
+    if not image:
+        return
+    alone = image[0] if len(image) == 1 else None
+    if is_image(alone if isinstance(alone, str) else "".join(one if isinstance(one, str) else "x" for one in image)):
         return
     advice = "write it as REGISTRY/NAME:TAG"
     if any(isinstance(piece, str) and "$" in piece for piece in image):
