@@ -144,6 +144,7 @@ def test_a_command_runs_inside_of_the_image() -> None:
             service(
                 smoke=script,
                 port=None,
+                health=None,
                 resources=Resources(request=Amounts(cpu=1)),
                 secrets=(SecretUse(secret="TOKEN"),),
             ),
@@ -163,9 +164,26 @@ def test_a_command_runs_inside_of_the_image() -> None:
 
 def test_a_command_that_asks_for_the_service_has_it_as_a_sidecar() -> None:
     host = Ref(kind="sidecars", name="churn", member="host")
-    jobs, sink = run(project(service(smoke=Script(lines=("curl ", host)))))
+    jobs, sink = run(project(service(smoke=Script(lines=("curl ", host)), health=None)))
     assert [sidecar.name for sidecar in jobs["smoke-churn"].sidecars] == ["churn"]
     assert [line[:6] for line in found(sink)] == ["HR3044"]
+
+
+def test_what_is_for_a_deployment_is_said_where_there_is_none() -> None:
+    asked = {"replicas": 3, "user": 1000, "resources": Resources(request=Amounts(cpu=1))}
+    _, sink = run(project(service(**asked)))
+    assert found(sink, "HR3037") == [
+        f'HR3037: `{key}` means nothing to "churn", which is not deployed' for key in ("user", "replicas", "resources")
+    ]
+    script = Script(lines=("python smoke.py",))
+    _, sink = run(project(service(**asked, smoke=script, command=(("serve",),))))
+    assert [line.split("`")[1] for line in found(sink, "HR3037")] == ["user", "replicas", "health", "command"]
+    _, sink = run(project(service(**asked, deploy=KUBERNETES)))
+    assert found(sink, "HR3037") == []
+    _, sink = run(project(service(replicas=3, deploy=Rollout(platform="apply", documents=("Dockerfile",)))))
+    assert found(sink, "HR3037") == [
+        'HR3037: `replicas` means nothing to "churn", which is deployed by documents of its own'
+    ]
 
 
 def test_a_service_waits_for_what_it_needs() -> None:

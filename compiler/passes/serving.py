@@ -112,6 +112,7 @@ class Lowering:
             return [] if deploy is None else [deploy]
         if environment is None or (service.function is not None and self.served is None):
             return []
+        self.check_unread()
         smoke = self.smoke(environment)
         if self.served is not None:
             self.prepare(self.served, environment)
@@ -120,6 +121,28 @@ class Lowering:
             deploy = self.deploy(service.deploy, environment, smoke)
             found.extend([] if deploy is None else [deploy])
         return found
+
+    def check_unread(self) -> None:
+        """Report what a service asks for that neither its documents nor its smoke test hold. (A port is a fact.)"""
+        service = self.service
+        if service.deploy is not None and document_platform(service.deploy) in kubernetes.PLATFORMS:
+            return
+        is_job = isinstance(service.smoke, Script) or self.served is not None  # else it runs as a sidecar of one
+        unread = {"user": True, "replicas": True, "resources": not is_job, "health": is_job}
+        unread["command"] = is_job and not self.is_sidecar()
+        why = "is not deployed" if service.deploy is None else "is deployed by documents of its own"
+        advice = "say `deploy`, or leave it out" if service.deploy is None else "say it in the documents"
+        for key, is_unread in unread.items():
+            if is_unread and getattr(service, key) not in (None, NOTHING):
+                message = f'`{key}` means nothing to "{service.name}", which {why}'
+                self.context.sink.report(codes.UNUSED, message, service.origin, field=key, help=advice)
+
+    def is_sidecar(self) -> bool:
+        """Whether a smoke test of the service's own runs the service beside it."""
+        smoke = self.service.smoke
+        return isinstance(smoke, Script) and any(
+            isinstance(node, Ref) and node.kind == "sidecars" for node in walk(smoke)
+        )
 
     def prepare(self, served: Served, environment: Environment) -> None:
         """Render what the function's interface says, and give the service the command that serves it."""
@@ -147,8 +170,7 @@ class Lowering:
         """A command inside of the service's image. Where it names the service as a sidecar, the service runs beside it."""
         service = self.service
         assert isinstance(service.smoke, Script)
-        wants = any(isinstance(node, Ref) and node.kind == "sidecars" for node in walk(service.smoke))
-        sidecar = self.sidecar(environment) if wants else None
+        sidecar = self.sidecar(environment) if self.is_sidecar() else None
         return Job(
             name=f"smoke-{service.name}",
             action=service.smoke,
@@ -262,7 +284,7 @@ class Lowering:
 
     def render(self, rollout: Rollout, environment: Environment) -> tuple[str, ...] | None:
         """The paths of the documents that are rendered for a rollout; None where they can't be."""
-        platform = "kubernetes" if rollout.platform == "gitops" and not rollout.documents else rollout.platform
+        platform = document_platform(rollout)
         if platform not in kubernetes.PLATFORMS:
             if rollout.documents:
                 return ()
@@ -407,6 +429,11 @@ class Lowering:
                 missing = "host" if ingress.host is None else "secret"
                 sink.report(codes.MISSING_KEY, f"an ingress on Knative needs `{missing}`", at)
         return len(sink.diagnostics) == before
+
+
+def document_platform(rollout: Rollout) -> str:
+    """The platform that a rollout's documents are for: a commit of rendered ones is of Kubernetes' own."""
+    return "kubernetes" if rollout.platform == "gitops" and not rollout.documents else rollout.platform
 
 
 def place(secret: Secret) -> tuple[str, str]:
