@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes
+from compiler.diagnostics import listed
 from compiler.ir import (
     Artifact,
     BuildImage,
@@ -34,6 +35,12 @@ _URLS = {
     "s3": ("s3://", 1, "s3://BUCKET/FOLDER"),
     "gcs": ("gs://", 1, "gs://BUCKET/FOLDER"),
     "azure": ("az://", 2, "az://ACCOUNT/CONTAINER/FOLDER"),
+}
+# Which kinds of stores each key of theirs means something to.
+_READ_BY = {
+    "url": ("s3", "gcs", "azure", "pvc", "dvc"),
+    "identity": ("s3", "gcs", "azure", "pvc", "dvc"),
+    "mount": ("pvc",),
 }
 GIT_FIELDS = ("commit", "short", "branch", "tag", "ref", "default_branch", "repository", "event")
 RUN_FIELDS = ("id", "attempt", "url")
@@ -281,6 +288,11 @@ def _check_datasets(project: Project, names: _Names, context: Context) -> None:
 def _check_stores(project: Project, names: _Names, context: Context) -> None:
     for store in project.stores:
         _check_identity(store.identity, store.origin, names, context)
+        for key, kinds in _READ_BY.items():
+            if getattr(store, key) is not None and store.kind not in kinds:
+                message = f"`{key}` means nothing to a store of kind {store.kind}"
+                advice = f"it is for {listed(kinds)}"
+                context.sink.report(codes.KEYS_EXCLUDE, message, store.origin, field=key, help=advice)
         scheme, names_in_it, form = _URLS.get(store.kind, ("", 0, ""))
         if scheme and store.url is not None and not _is_at(store.url, scheme, names_in_it):
             message = f'"{store.url}" is not where a store of kind {store.kind} is: that is {form}'
