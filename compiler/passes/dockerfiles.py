@@ -11,6 +11,7 @@ from posixpath import join
 from compiler import codes
 from compiler.ir import NOTHING, Build, BuildImage, Environment, Project, Rendered
 from compiler.passes.context import Context
+from compiler.passes.environments import check_installer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def _written(environment: Environment, folder: str, rendered: list[Rendered], co
     build = environment.build
     assert build is not None
     at = build.origin or environment.origin
+    check_installer(environment, environment.origin, context)
     for key in ("file", "target"):
         if getattr(build, key) is not None:
             message = f"`{key}` names what is there, and `generate` writes it"

@@ -32,7 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from compiler.ir import Condition
+    from compiler.ir import Condition, Text
+    from compiler.source import Origin
 
 NOT_A_CHANGE_REQUEST = Not(term=Compare(subject="event", operator="==", values=("change_request",)))
 
@@ -238,7 +239,7 @@ def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str],
         return job
     else:
         environment = named
-    _check(environment, job, context)
+    check_installer(environment, environment.origin or job.origin, context)
     if job.platform is None and environment.platform is not None:
         job = job.replace(platform=environment.platform)
     if _is_built(environment):
@@ -252,11 +253,10 @@ def _resolved(job: Job, known: dict[str, Environment], built_by: dict[str, str],
 _READ_BY = {"file": ("pip", "conda"), "groups": ("uv", "poetry", "pipenv"), "extras": ("uv", "poetry")}
 
 
-def _check(environment: Environment, job: Job, context: Context) -> None:
+def check_installer(environment: Environment, at: Origin | None, context: Context) -> None:
     """What an environment says and nobody would do."""
     if not (environment.file or environment.groups or environment.extras):
         return
-    at = environment.origin or job.origin
     for key, installers in _READ_BY.items():
         if getattr(environment, key) and environment.installer not in installers:
             given = (
@@ -356,13 +356,46 @@ def _check_kept(jobs: tuple[Job, ...], told: set[str], context: Context) -> None
         used.update(deployed_images(job.action) if isinstance(job.action, Deploy) else ())
     for job in jobs:
         action = job.action
-        if not isinstance(action, BuildImage) or action.publish is not None or job.name in told:
+        if not isinstance(action, BuildImage) or job.name in told:
             continue
-        if (action.environment or job.name) not in used:
+        is_used = (action.environment or job.name) in used
+        if job.matrix is not None and (is_used or action.publish is not None):
+            _check_pushed(job, action, is_used, told, context)
+        if action.publish is None and not is_used:
             told.add(job.name)
             message = f'"{job.name}" builds an image that nobody keeps: it is not published, and no job runs in it or deploys it'
             advice = "say where it goes with `publish`; without, the job shows that the image can be built"
             context.sink.report(codes.UNKEPT_IMAGE, message, job.origin, help=advice)
+
+
+def _check_pushed(job: Job, action: BuildImage, is_used: bool, told: set[str], context: Context) -> None:
+    """Legs that push to one repository have no tag in common, and what jobs run in or deploy is one image.
+
+    The commit's tag, which each image gets, is the last leg's: it stands for none where the others tell legs apart.
+    """
+    from compiler.matrix import legs
+    from compiler.passes.edges import concrete
+
+    every = legs(job.matrix)
+    if len(every) < 2:
+        return
+
+    def is_told_apart(text: Text | None) -> bool:
+        return text is not None and len({concrete(text, leg) for leg in every}) == len(every)
+
+    publish = action.publish
+    tags = [tag for tag in publish.tags if tag != ("commit",)] if publish is not None else []
+    is_apart = publish is not None and (is_told_apart(publish.repository) or (tags and all(map(is_told_apart, tags))))
+    if is_apart and not is_used:
+        return
+    told.add(job.name)
+    at = (publish.origin if publish is not None else None) or action.origin or job.origin
+    message = f'the legs of "{job.name}" all push one image'
+    advice = "name every axis that varies in its `repository`, or in each of its `tags`"
+    if is_apart:
+        message = f'"{job.name}" pushes an image for each leg, and jobs run in it or deploy it as in one'
+        advice = "build the one that jobs use in a job without a matrix"
+    context.sink.report(codes.LEGS_COLLIDE, message, at, help=advice)
 
 
 def _placed(job: Job, last: Iterable[str]) -> Job:
