@@ -157,3 +157,76 @@ def test_outputs_are_kept_per_leg_where_there_are_legs(tmp_path: Path) -> None:
     assert [(one.code.name, one.message) for one in found] == [
         ("bad-legs", '"a" has no matrix, so no legs to keep outputs of')
     ]
+
+
+def said(folder: Path, text: str, code: str) -> list[str]:
+    return [one.message for one in compiled(folder, text).found if one.code.name == code]
+
+
+def test_a_store_says_nothing_that_its_kind_has_no_use_for(tmp_path: Path) -> None:
+    stores = "  lake: {kind: s3, url: s3://lake, mount: /lake}\n  large: {kind: lfs, url: x}\n  disk: {kind: pvc, mount: /d}\n"
+    text = f"stores:\n{stores}jobs: {{a: {{run: x}}}}\n"
+    assert said(tmp_path, text, "keys-exclude") == [
+        "`mount` means nothing to a store of kind s3",
+        "`url` means nothing to a store of kind lfs",
+    ]
+
+
+def test_groups_of_a_generated_image_need_an_installer_that_has_them(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("", encoding="utf-8")
+    made = "groups: [dev], extras: [gpu], build: {generate: true}, publish: {repository: app}"
+    text = f"environments: {{e: {{python: '3.12', install: pip, {made}}}}}\njobs: {{a: {{run: x}}}}\n"
+    assert said(tmp_path, text, "keys-exclude") == [
+        "`groups` means nothing to `install: pip`",
+        "`extras` means nothing to `install: pip`",
+    ]
+
+
+LEGS = "matrix: {version: [a, b], kind: [c]}"
+
+
+@pytest.mark.parametrize(
+    "publish",
+    [
+        "{repository: app}",
+        "{repository: app, tags: [latest]}",
+        "{repository: app, tags: ['{{ matrix.version }}', latest]}",
+        "{repository: app, tags: ['{{ matrix.kind }}']}",
+        "{repository: 'app-{{ matrix.kind }}', tags: [commit]}",
+    ],
+)
+def test_legs_that_push_one_image_collide(publish: str, tmp_path: Path) -> None:
+    text = f"jobs:\n  a: {{{LEGS}, build: {{file: Dockerfile, publish: {publish}}}}}\n"
+    assert said(tmp_path, text, "legs-collide") == ['the legs of "a" all push one image']
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        "{file: Dockerfile}",
+        "{file: Dockerfile, publish: {repository: app, tags: ['{{ matrix.version }}-x', commit]}}",
+        "{file: Dockerfile, publish: {repository: 'app-{{ matrix.version }}', tags: [latest]}}",
+    ],
+)
+def test_legs_that_are_told_apart_push_their_own(build: str, tmp_path: Path) -> None:
+    assert said(tmp_path, f"jobs:\n  a: {{{LEGS}, build: {build}}}\n", "legs-collide") == []
+
+
+def test_the_login_of_an_image_that_github_built_is_used_or_said(tmp_path: Path) -> None:
+    def job_and_notes(registry: str) -> tuple[Any, list[str]]:
+        text = (
+            "secrets: {login: {}}\n"
+            f"environments: {{e: {{build: {{file: Dockerfile}}, publish: {{repository: app, {registry}}}, credentials: login}}}}\n"
+            "jobs: {a: {run: x, environment: e}}\n"
+        )
+        output = emit(compiled(tmp_path, text).project, "github")
+        assert not output.failed
+        (made,) = output.yaml.values()
+        return yaml.safe_load(made)["jobs"]["a"], [one.message for one in output.found]
+
+    made, notes = job_and_notes("registry: quay.io/shop")
+    assert made["container"]["credentials"]["password"] == "${{ secrets.login_PASSWORD }}"
+    assert any("login_USERNAME and login_PASSWORD" in note for note in notes)
+    made, notes = job_and_notes("tags: [latest]")
+    assert made["container"]["credentials"]["password"] == "${{ secrets.GITHUB_TOKEN }}"
+    assert any("and not by `credentials`" in note for note in notes)

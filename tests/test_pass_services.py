@@ -173,11 +173,16 @@ def test_what_is_for_a_deployment_is_said_where_there_is_none() -> None:
     asked = {"replicas": 3, "user": 1000, "resources": Resources(request=Amounts(cpu=1))}
     _, sink = run(project(service(**asked)))
     assert found(sink, "HR3037") == [
-        f'HR3037: `{key}` means nothing to "churn", which is not deployed' for key in ("user", "replicas", "resources")
+        f'HR3037: `{key}` means nothing to "churn", which is not deployed' for key in ("replicas", "resources", "user")
     ]
     script = Script(lines=("python smoke.py",))
     _, sink = run(project(service(**asked, smoke=script, command=(("serve",),))))
-    assert [line.split("`")[1] for line in found(sink, "HR3037")] == ["user", "replicas", "health", "command"]
+    assert [line.split("`")[1] for line in found(sink, "HR3037")] == [
+        "command",
+        "health",
+        "replicas",
+        "user",
+    ]
     _, sink = run(project(service(**asked, deploy=KUBERNETES)))
     assert found(sink, "HR3037") == []
     _, sink = run(project(service(replicas=3, deploy=Rollout(platform="apply", documents=("Dockerfile",)))))

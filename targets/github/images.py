@@ -310,10 +310,14 @@ def built_credentials(workflow: Workflow, image: Text | None) -> dict[str, str]:
 
 def pull_credentials(workflow: Workflow, job: Job, environment: Environment) -> dict[str, str]:
     """What the runner pulls the job's image with; nothing for public images."""
-    if built_in(environment.image) is not None:
-        return built_credentials(workflow, environment.image)
+    built = built_in(environment.image)
     if environment.credentials is None:
-        return {}
+        return built_credentials(workflow, environment.image)
+    if built is not None and in_own_registry(workflow, built):
+        message = f'"{job.name}" pulls "{built}" from {OWN_REGISTRY} by the job\'s own token, and not by `credentials`'
+        at = environment.origin or job.origin
+        workflow.sink.report(core.EMULATED, message, at, field="credentials")
+        return built_credentials(workflow, environment.image)
     secret = access.secret_name(workflow, environment.credentials)
     workflow.sink.report(
         core.ACTION_NEEDED,
