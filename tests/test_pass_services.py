@@ -191,6 +191,16 @@ def test_what_is_for_a_deployment_is_said_where_there_is_none() -> None:
     ]
 
 
+def test_a_model_that_the_platform_loads_waits_for_what_it_needs() -> None:
+    loaded = {"stored_model": "s3://m/x", "framework": "sklearn", "environment": None, "health": None, "port": None}
+    one = service(
+        **loaded, deploy=Rollout(platform="seldon"), needs=(Need(job="seed"),), env=(EnvVar(name="A", value=("b",)),)
+    )
+    jobs, sink = run(project(one, jobs=(job("seed"),)))
+    assert list(needs(jobs["deploy-churn"])) == ["seed"]
+    assert found(sink, "HR3037") == ['HR3037: `env` means nothing to "churn", which the platform\'s own server loads']
+
+
 def test_a_service_waits_for_what_it_needs() -> None:
     jobs, _ = run(project(service(needs=(Need(job="seed"),)), jobs=(job("seed"),)))
     assert needs(jobs["smoke-churn"]) == {"seed": True, "build-serving": False}

@@ -255,6 +255,10 @@ _READ_BY = {"file": ("pip", "conda"), "groups": ("uv", "poetry", "pipenv"), "ext
 
 def check_installer(environment: Environment, at: Origin | None, context: Context) -> None:
     """What an environment says and nobody would do."""
+    if environment.working_directory and not (environment.installer or environment.setup or environment.base):
+        message = "`working_directory` of an environment is where it is set up, and there is nothing to set up"
+        advice = "a job has a `working_directory` of its own: the folder that its command runs in"
+        context.sink.report(codes.UNUSED, message, at, field="working_directory", help=advice)
     if not (environment.file or environment.groups or environment.extras):
         return
     for key, installers in _READ_BY.items():

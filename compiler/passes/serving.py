@@ -75,6 +75,8 @@ class Lowering:
         if self.environment is not None and self.environment.build is not None:
             name = self.environment.name or service.name
             self.build = built_by.get(name, build_name(name))
+        if service.framework is not None and service.stored_model is None:
+            self.report_unread(["framework"], "no platform loads", "say `stored_model`, or leave it out")
         self.find_function()
 
     def find_function(self) -> None:
@@ -108,6 +110,7 @@ class Lowering:
     def jobs(self) -> list[Job]:
         service, environment = self.service, self.environment
         if service.stored_model is not None:
+            self.check_loaded()
             deploy = None if service.deploy is None else self.deploy(service.deploy, Environment(), None)
             return [] if deploy is None else [deploy]
         if environment is None or (service.function is not None and self.served is None):
@@ -132,8 +135,20 @@ class Lowering:
         unread["command"] = is_job and not self.is_sidecar()
         why = "is not deployed" if service.deploy is None else "is deployed by documents of its own"
         advice = "say `deploy`, or leave it out" if service.deploy is None else "say it in the documents"
-        for key, is_unread in unread.items():
-            if is_unread and getattr(service, key) not in (None, NOTHING):
+        self.report_unread([key for key, is_unread in unread.items() if is_unread], why, advice)
+
+    def check_loaded(self) -> None:
+        """Report what a platform's own server, which loads a model, is not told."""
+        deploy = self.service.deploy
+        unread = ["port", "command", "user", "health"]
+        if deploy is not None and deploy.platform == "seldon":
+            unread += ["env", "secrets", "resources"]
+        self.report_unread(unread, "the platform's own server loads", "leave it out")
+
+    def report_unread(self, keys: list[str], why: str, advice: str) -> None:
+        service = self.service
+        for key in keys:
+            if getattr(service, key) not in (None, NOTHING):
                 message = f'`{key}` means nothing to "{service.name}", which {why}'
                 self.context.sink.report(codes.UNUSED, message, service.origin, field=key, help=advice)
 
@@ -270,7 +285,7 @@ class Lowering:
         rendered = self.render(rollout, environment)
         if rendered is None:
             return None
-        needs: tuple[Need, ...] = ()
+        needs: tuple[Need, ...] = service.needs  # of a model that the platform loads: there is no smoke test
         if smoke is not None:
             needs = (Need(job=smoke.name, artifacts=False, origin=service.origin),)
         if self.build is not None:
