@@ -212,6 +212,18 @@ def test_legs_that_are_told_apart_push_their_own(build: str, tmp_path: Path) -> 
     assert said(tmp_path, f"jobs:\n  a: {{{LEGS}, build: {build}}}\n", "legs-collide") == []
 
 
+def test_legs_that_push_an_image_for_jobs_collide_at_their_matrix(tmp_path: Path) -> None:
+    publish = "publish: {repository: app, tags: ['{{ matrix.version }}']}"
+    text = (
+        "environments: {e: {build: {file: Dockerfile}}}\n"
+        f"jobs:\n  a: {{{LEGS}, build: {{environment: e, {publish}}}}}\n  b: {{run: x, environment: e}}\n"
+    )
+    (one,) = [one for one in compiled(tmp_path, text).found if one.code.name == "legs-collide"]
+    assert one.message == '"a" pushes an image for each leg, and jobs run in it or deploy it as in one'
+    assert one.span is not None
+    assert one.span.text == "matrix"
+
+
 def test_the_login_of_an_image_that_github_built_is_used_or_said(tmp_path: Path) -> None:
     def job_and_notes(registry: str) -> tuple[Any, list[str]]:
         text = (

@@ -393,13 +393,14 @@ def _check_pushed(job: Job, action: BuildImage, is_used: bool, told: set[str], c
     if is_apart and not is_used:
         return
     told.add(job.name)
-    at = (publish.origin if publish is not None else None) or action.origin or job.origin
+    at = (job.matrix.origin if job.matrix is not None else None) or job.origin
+    where = labels((publish.origin, "where it is pushed")) if publish is not None else ()
     message = f'the legs of "{job.name}" all push one image'
     advice = "name every axis that varies in its `repository`, or in each of its `tags`"
     if is_apart:
         message = f'"{job.name}" pushes an image for each leg, and jobs run in it or deploy it as in one'
         advice = "build the one that jobs use in a job without a matrix"
-    context.sink.report(codes.LEGS_COLLIDE, message, at, help=advice)
+    context.sink.report(codes.LEGS_COLLIDE, message, at, labels=where, help=advice)
 
 
 def _placed(job: Job, last: Iterable[str]) -> Job:
