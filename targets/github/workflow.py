@@ -102,13 +102,12 @@ class Workflow:
         self._check_parallel(expanded, chunk_members)
         self._say_unlimited(leg_members)
         self.by_name = {job.name: job for job in self.jobs}
-        self.original = {
-            part: original
-            for original, whole in leg_members.items()
-            for middle in whole
-            for part in chunk_members[middle]
-        }
-        self.members = {name: tuple(p for m in whole for p in chunk_members[m]) for name, whole in leg_members.items()}
+        self.members = leg_members
+        if self.jobs is not pipeline.jobs:
+            self.members = {
+                name: tuple(part for one in parts for part in chunk_members[one]) for name, parts in leg_members.items()
+            }
+        self.original = {part: original for original, parts in self.members.items() for part in parts}
         say_whole(sink, self.members)
         self.whole = {job.name: job for job in pipeline.jobs}  # as the pipeline has them
         self.ids = names.unique((job.name for job in self.jobs), legal_id, LIMITS["characters of an id"], key=str.lower)
@@ -143,7 +142,8 @@ class Workflow:
         self.frames: dict[int, Any] = {}  # what jobs that are alike share, by their number
         self._runners = runners.Runners(settings, sink)
         self.used_images = self._used_images() if self.builders else set()
-        self.publishes = any(map(_publishes, self.jobs))
+        publishing = {Deploy, BuildImage}.intersection([type(job.action) for job in self.jobs])
+        self.publishes = bool(publishing) and any(map(_publishes, self.jobs))
 
     def _used_images(self) -> set[str]:
         """The environments whose built images jobs name."""
