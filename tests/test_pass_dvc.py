@@ -152,3 +152,21 @@ def test_a_change_request_pushes_nothing(changes: bool) -> None:
 def test_a_name_that_is_taken_is_left_alone() -> None:
     train = job("train", outputs=(Artifact(path=("model",), store="lake"),))
     assert "push-train-dvc" in run(project(train, job("push-train")))[0]
+
+
+def test_a_job_pulls_as_one_identity() -> None:
+    both = project(job("train", datasets=("raw", "more")), url="s3://ml-lake/dvc")
+    both = both.replace(
+        stores=(*both.stores, Store(name="sea", kind="dvc", url="s3://sea/dvc", identity="other")),
+        identities=(*both.identities, Identity(name="other", provider="aws", settings=(("role", "s"),))),
+        datasets=(*both.datasets, Dataset(name="more", path="data/more.csv", store="sea", origin=at("datasets.more"))),
+    )
+    files = {**POINTER, "data/more.csv.dvc": "outs: []\n"}
+    _, sink = run(both, **files)
+    (one,) = [one for one in sink.diagnostics if one.severity == "error"]
+    assert one.message == '"train" reads of stores with two identities, "ci" and "other", and signs in as one'
+    chosen = both.replace(jobs=(both.jobs[0].replace(identity="other"),))
+    jobs, sink = run(chosen, **files)
+    assert not sink.failed
+    assert isinstance(jobs["train"].identity, Identity)
+    assert jobs["train"].identity.name == "other"

@@ -159,12 +159,23 @@ def _pulling(job: Job, stores: dict[str, Store], identities: dict[str, Identity]
     for name, targets in pointers.items():
         lines.append(_pull(stores[name], targets, environment))
     own = (*environment.setup, *((line,) for line in lines))
-    identity = job.identity
-    for name in pointers:
-        identity = identity or identities.get(str(stores[name].identity))
+    identity = job.identity or _identity([stores[name] for name in pointers], identities, job, context)
     return job.replace(
         inputs=tuple(dict.fromkeys(inputs)), environment=environment.replace(setup=own), identity=identity
     )
+
+
+def _identity(stores: list[Store], identities: dict[str, Identity], job: Job, context: Context) -> Identity | None:
+    """As whom a job pulls that says nothing of it itself: a job signs in as one."""
+    names = list(dict.fromkeys(store.identity for store in stores if store.identity in identities))
+    if len(names) > 1:
+        context.sink.report(
+            codes.KEYS_EXCLUDE,
+            f'"{job.name}" reads of stores with two identities, "{names[0]}" and "{names[1]}", and signs in as one',
+            job.origin,
+            help="say `identity` in the job for one that may read both, or read them in two jobs",
+        )
+    return identities[str(names[0])] if names else None
 
 
 def _pull(store: Store, targets: list[str], environment: Environment) -> str:
