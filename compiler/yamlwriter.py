@@ -8,13 +8,11 @@ the other, so that a large document can be written piece by piece.
 
 from __future__ import annotations
 
-import itertools
-
 from compiler.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from re import Match
     from typing import Any
 
@@ -34,6 +32,7 @@ _WORDS = frozenset(
     ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity", ".nan", ".inf")
 )
 _LONGEST_WORD = max(map(len, _WORDS))  # and no text is longer than what it is without case
+_MARKS = 10  # kinds of marks that are tried for a form's words
 _HARMLESS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./ "
 _FIRST = frozenset("abcdfghijklmnopqrstuvwxyzABCDFGHIJKLMNOPQRSTUVWXYZ")  # no e, with which a number may begin
 _NOT_IN_FLOW = frozenset("][{},:?#&*!|>'\"%@`")
@@ -85,13 +84,17 @@ class Form:
     def __init__(self, make: Callable[[list[Any]], dict[str, object]], count: int) -> None:
         self._make = make
         self.count = count
-        self._texts: dict[str, tuple[list[str], list[tuple[int, int]]]] = {}  # by what stands before the first key
+        self._texts: dict[
+            str, tuple[list[str], list[tuple[int, int]]] | None
+        ] = {}  # by what stands before the first key
 
     def text(self, words: list[Any], pad: str) -> str:
         """The entries of the mapping with these words; "" where one of them does not stand in one line."""
-        known = self._texts.get(pad)
+        if pad not in self._texts:
+            self._texts[pad] = self._written(pad)
+        known = self._texts[pad]
         if known is None:
-            known = self._texts[pad] = self._written(pad)
+            return ""
         pieces, places = known
         out = [pieces[0]]
         for (number, room), piece in zip(places, pieces[1:], strict=True):
@@ -103,26 +106,29 @@ class Form:
             out.append(piece)
         return "".join(out)
 
-    def _written(self, pad: str) -> tuple[list[str], list[tuple[int, int]]]:
-        """The text between the words, and for each of these its number and the columns that it has."""
-        text, marks = next(self._marked(pad))
-        pieces: list[str] = []
-        places: list[tuple[int, int]] = []
-        for number in sorted(range(self.count), key=lambda number: text.index(marks[number])):
-            piece, text = text.split(marks[number])
-            pieces.append(piece)
-            places.append((number, WIDTH - (len(piece) - piece.rfind("\n") - 1)))
-        return [*pieces, text], places
+    def _written(self, pad: str) -> tuple[list[str], list[tuple[int, int]]] | None:
+        """The text between the words, and for each of these its number and the columns that it has.
 
-    def _marked(self, pad: str) -> Iterator[tuple[str, list[str]]]:
-        """The text with marks for words, of a kind that stand nowhere else in it."""
-        for kind in itertools.count():
+        None where a word does not stand in it just once.
+        """
+        for kind in range(_MARKS):
             marks = [f"Word{number}OfForm{kind}" for number in range(self.count)]
             lines: list[str] = []
             _write_mapping(self._make(marks), pad, pad, lines, 1)
             text = "".join(lines)
-            if all(text.count(mark) == 1 for mark in marks):
-                yield text, marks
+            if all(text.count(mark) == 1 for mark in marks):  # else something of the mapping's own looks like one
+                return _taken_apart(text, marks)
+        return None
+
+
+def _taken_apart(text: str, marks: list[str]) -> tuple[list[str], list[tuple[int, int]]]:
+    pieces: list[str] = []
+    places: list[tuple[int, int]] = []
+    for mark in sorted(marks, key=text.index):
+        piece, text = text.split(mark)
+        pieces.append(piece)
+        places.append((marks.index(mark), WIDTH - (len(piece) - piece.rfind("\n") - 1)))
+    return [*pieces, text], places
 
 
 class Formed(Block):

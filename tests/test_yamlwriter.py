@@ -472,3 +472,9 @@ def test_a_form_may_hold_what_its_own_marks_look_like() -> None:
         write(Formed(form, ["a"], {"Word0OfForm0": "Word0OfForm0", "own": "a"}))
         == "Word0OfForm0: Word0OfForm0\nown: a\n"
     )
+
+
+def test_a_form_that_drops_a_word_is_none() -> None:
+    form = Form(lambda words: {"a": words[0], "env": dict(zip(("X", "X"), words[1:], strict=True))}, 3)
+    entries = {"a": "1", "env": {"X": "3"}}
+    assert write(Formed(form, ["1", "2", "3"], entries)) == write(entries)
