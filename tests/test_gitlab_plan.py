@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from compiler.ir import Artifact, Compare, Matrix, Not, Ref
 from targets.gitlab.jobs import matrix_data
 from targets.gitlab.limits import LIMITS
+from targets.gitlab.plan import Decided
 from tests.gitlab_project import Emitted, emit, job, jobs_of, need
 
 FOLD = Ref(kind="matrix", name="fold")
@@ -251,3 +252,13 @@ def test_a_long_chain_needs_no_recursion() -> None:
     jobs = [job(f"j{number}", needs=(f"j{number - 1}",) if number else (), condition=ON_PUSH) for number in range(3000)]
     made = emit(*jobs)
     assert "error" not in [found.severity for found in made.sink.diagnostics]
+
+
+def test_what_decides_is_looked_for_no_further_than_asked() -> None:
+    chain = [job(f"j{at}", needs=(need(f"j{at - 1}"),) if at else ()) for at in range(1_000)]
+    by_name = {one.name: one for one in chain}
+    decided = Decided(chain[-1], by_name, {name: at for at, name in enumerate(by_name)})
+    assert "j995" in decided
+    assert len(decided._found) < 10
+    assert "j0" in decided
+    assert "another" not in decided

@@ -1,9 +1,10 @@
 """How a job learns what came of its needs where GitLab would not tell it.
 
 GitLab skips a job at once where one of its needs was skipped, whatever came of the others: what runs on failure would not
-run, what always runs would not wait for the rest, and an optional need would skip who needs it. Needs that are skipped together or not at all (they wait for the
-same jobs) do no harm. Where a job has others, jobs stand between that are never skipped: `X-failed` runs where one of such
-a group failed and leaves a mark, and `X-ended`, which always runs after the group, fails where the mark is there.
+run, what always runs would not wait for the rest, and an optional need would skip who needs it. Needs that are skipped
+together or not at all (they wait for the same jobs) do no harm. Where a job has others, jobs stand between that are never
+skipped: `X-failed` runs where one of such a group failed and leaves a mark, and `X-ended`, which always runs after the
+group, fails where the mark is there.
 https://gitlab.com/gitlab-org/gitlab/-/blob/v16.1.0-ee/doc/architecture/blueprints/ci_pipeline_processing/index.md, problem 3
 """
 
@@ -18,6 +19,7 @@ from targets.gitlab.plan import JOIN_SECONDS, Edge, Unit, fresh, handed_on, merg
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
     from typing import Literal, TypeAlias
 
     from compiler.diagnostics import Sink
@@ -37,7 +39,7 @@ class Outcomes:
         self.made: dict[object, Unit] = {}
         self.said = False
 
-    def settle(self, unit: Unit, decided: set[str]) -> list[Unit]:
+    def settle(self, unit: Unit, decided: Container[str]) -> list[Unit]:
         """Let a unit need only what is never skipped where a skip must not skip it; gives the new ones, in order.
 
         `decided` are the jobs without whose success the unit does not run in any case.
@@ -58,7 +60,7 @@ class Outcomes:
             )
         return new
 
-    def _tolerate(self, unit: Unit, decided: set[str], new: list[Unit]) -> None:
+    def _tolerate(self, unit: Unit, decided: Container[str], new: list[Unit]) -> None:
         """What runs on success needs, instead of an optional need that may be skipped, a job that fails where that does."""
         waited = [edge for edge in unit.edges if edge.waits]
         risky = [edge for edge in unit.edges if not edge.waits and edge.optional and _is_risky(edge.unit, decided)]
@@ -134,7 +136,7 @@ class Outcomes:
         )
 
 
-def _is_risky(unit: Unit, decided: set[str]) -> bool:
+def _is_risky(unit: Unit, decided: Container[str]) -> bool:
     """Whether a unit that is there may not run, where all of `decided` ended well."""
     run_on = unit.job.run_on or "success"
     if run_on != "success":

@@ -109,8 +109,10 @@ def plan(pipeline: Pipeline, sink: Sink) -> list[Unit]:
     holds = conditions(jobs)
     members = {job.name: _units(job, by_name) for job in jobs}
     _rename(members, sink)
+    decided = _decided(by_name)
     for job in jobs:
-        needs = _with_optional_ancestors(job, by_name, holds)
+        before = decided.get(job.name)
+        needs = job.needs if before is None else _with_optional_ancestors(job, by_name, holds, before)
         own = len(job.needs)
         for unit in members[job.name]:
             unit.condition = holds[job.name]
@@ -125,7 +127,7 @@ def plan(pipeline: Pipeline, sink: Sink) -> list[Unit]:
     for job in jobs:
         for unit in members[job.name]:
             if outcomes is not None:
-                made.extend(outcomes.settle(unit, _decided(job, by_name)))
+                made.extend(outcomes.settle(unit, decided.get(job.name, ())))
             if sum(edge.count for edge in unit.edges) > LIMITS["needs"]:
                 made.extend(joins.reduce(unit))
             made.append(unit)
@@ -232,40 +234,61 @@ def _legal(name: str) -> str:
 # ----------------------------------------------------------------------------------------------------------------- needs
 
 
-def _with_optional_ancestors(job: Job, by_name: dict[str, Job], holds: dict[str, Condition | None]) -> tuple[Need, ...]:
+def _with_optional_ancestors(
+    job: Job, by_name: dict[str, Job], holds: dict[str, Condition | None], decided: Decided
+) -> tuple[Need, ...]:
     """An optional need that is left out no longer makes the job wait for what it would have waited for: the job waits
     for those as well, where they are there. They come after the job's own needs."""
-    if not any(need.optional for need in job.needs):
-        return job.needs
     found = {need.job: need for need in job.needs}
-    before = _decided(job, by_name)
     pending = [need.job for need in job.needs if need.optional and holds[need.job] is not None]
     seen = set(pending)
     while pending:
         for need in by_name[pending.pop(0)].needs:
-            if need.job not in found and need.job not in before:
+            if need.job in seen or need.job in decided:  # what decides waits for all that it needs itself
+                continue
+            seen.add(need.job)
+            if need.job not in found:
                 found[need.job] = need.replace(artifacts=False, optional=True, legs="all")
-            if holds[need.job] is not None and need.job not in seen:
-                seen.add(need.job)
+            if holds[need.job] is not None:
                 pending.append(need.job)
     return tuple(found.values())
 
 
-def _decided(job: Job, by_name: dict[str, Job]) -> set[str]:
-    """The jobs without whose success a job does not run in any case: it need not be told how they ended."""
-    found: set[str] = set()
-    if not any(need.optional for need in job.needs):
-        return found
-    pending = [job]
-    while pending:
-        one = pending.pop()
-        if (one.run_on or "success") != "success":
-            continue
-        for need in one.needs:
-            if not need.optional and need.legs in (None, "all") and need.job not in found:
-                found.add(need.job)
-                pending.append(by_name[need.job])
-    return found
+def _decided(by_name: dict[str, Job]) -> dict[str, Decided]:
+    """For each job with an optional need, the jobs that decide whether it runs."""
+    wanted = [job for job in by_name.values() if any(need.optional for need in job.needs)]
+    if not wanted:
+        return {}
+    order = graph.order({name: [need.job for need in job.needs] for name, job in by_name.items()})
+    places = {name: at for at, name in enumerate(order)}
+    return {job.name: Decided(job, by_name, places) for job in wanted}
+
+
+class Decided:
+    """The jobs without whose success a job does not run in any case: it need not be told how they ended.
+
+    They are looked for backwards, no further than to what is asked for: in a long chain that is near.
+    """
+
+    __slots__ = ("_by_name", "_found", "_order", "_waiting")
+
+    def __init__(self, job: Job, by_name: dict[str, Job], order: dict[str, int]) -> None:
+        self._by_name = by_name
+        self._order = order  # each job's place behind all that it needs
+        self._found: set[str] = set()
+        self._waiting = [(-order[job.name], job.name)]
+
+    def __contains__(self, name: object) -> bool:
+        from heapq import heappop, heappush
+
+        at = self._order.get(str(name))
+        while at is not None and self._waiting and -self._waiting[0][0] > at:
+            job = self._by_name[heappop(self._waiting)[1]]
+            for need in job.needs if (job.run_on or "success") == "success" else ():
+                if not need.optional and need.legs in (None, "all") and need.job not in self._found:
+                    self._found.add(need.job)
+                    heappush(self._waiting, (-self._order[need.job], need.job))
+        return name in self._found
 
 
 def _edges(unit: Unit, needs: Iterable[Need], by_name: dict[str, Job], members: dict[str, list[Unit]]) -> list[Edge]:
