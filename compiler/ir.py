@@ -85,7 +85,7 @@ class _NodeType(type):
         if len(cls.field_defaults) < _MANY:
             known |= {f"put_{name}": put for name, put in cls.setters.items()}
             return known, "", "new(CLOSED)", "put_{0}({1}, {2})", ""
-        known |= {"become": object.__dict__["__class__"].__set__, "OPEN": _opened.get(cls) or cls._opened()}
+        known |= {"become": object.__dict__["__class__"].__set__, "OPEN": _open_classes.get(cls) or cls._opened()}
         return known, "    become(self, OPEN)\n", "new(OPEN)", "{1}.{0} = {2}", "    {0}.__class__ = CLOSED\n"
 
     def replacing(cls, count: int, *names: str) -> Callable[..., Any]:
@@ -115,12 +115,12 @@ class _NodeType(type):
             "__setattr__": object.__setattr__,
             "__delattr__": object.__delattr__,
         }
-        made = _opened[cls] = type.__new__(type(cls), cls.__name__, cls.__bases__, body)
+        made = _open_classes[cls] = type.__new__(type(cls), cls.__name__, cls.__bases__, body)
         return made
 
 
 _replacing: dict[tuple[type, tuple[str, ...]], Callable[..., Any]] = {}  # by class and fields
-_opened: dict[type, type] = {}  # by class, where one was asked for
+_open_classes: dict[type, type] = {}  # by class, where one was asked for
 _copied: dict[type, int] = {}  # copies of each class's nodes, as long as the general `replace` makes them
 _made: dict[type, int] = {}  # nodes of each class, as long as the general constructor makes them
 

@@ -159,9 +159,8 @@ def _annotation(identity: Any) -> dict[str, None]:
         return {}
     annotation, field = pods.ANNOTATED[identity.provider]
     value = dict(identity.settings).get(field)
-    if (
-        value is None
-    ):  # only Google's may be without: https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity
+    # Google's alone may be without: https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity
+    if value is None:
         return {f'the service account "{pods.account(identity)}" has its rights in the cloud itself': None}
     return {f'the service account "{pods.account(identity)}" is annotated {annotation}: {value}': None}
 

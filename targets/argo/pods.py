@@ -188,7 +188,8 @@ ANNOTATED = {
 
 
 def identity(scope: Scope, job: Job) -> Identity | None:
-    """What a job runs as: that of the registry that it pushes to, its own identity, else that of the stores that its artifacts travel to and from."""
+    """What a job runs as: that of the registry that it pushes to, its own identity, else that of the stores that its
+    artifacts travel to and from."""
     pushes = logins.identity(job, scope.project.identities) if isinstance(job.action, BuildImage) else None
     if pushes is not None:
         return pushes
