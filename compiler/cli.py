@@ -181,6 +181,8 @@ def parser(name: str, command: Command) -> ArgumentParser:
 
 def _leave_out_translation() -> None:
     """Nobody has translated us. To import gettext and to look for that costs argparse 3 ms: it gets texts as they are."""
+    from importlib import import_module
+
     if "argparse" in sys.modules:
         return
     translation: Any = type(sys)("gettext")
@@ -189,7 +191,7 @@ def _leave_out_translation() -> None:
     known = sys.modules.get("gettext")
     sys.modules["gettext"] = translation
     try:
-        import argparse  # noqa: F401 - for what it takes from there
+        import_module("argparse")
     finally:
         del sys.modules["gettext"]
         if known is not None:

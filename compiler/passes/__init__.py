@@ -6,7 +6,7 @@ wrong and go on with what is left, so that all faults come out in one go.
 
 from __future__ import annotations
 
-from compiler.ir import Deploy, Entry, Environment, Project, Tool
+from compiler.ir import Entry, Project, Tool
 from compiler.passes.context import Context
 
 TYPE_CHECKING = False
@@ -30,14 +30,6 @@ def _every(_project: Project) -> bool:
     return True
 
 
-def _names_others(project: Project) -> bool:
-    """Whether images or deployment environments are named."""
-    return any(environment.image for environment in project.environments) or any(
-        job.sidecars or job.approval or isinstance(job.environment, Environment) or isinstance(job.action, Deploy)
-        for job in _jobs(project)
-    )
-
-
 # A function of a module here, and which projects it concerns: what none needs is not even imported at a cold start.
 PASSES: tuple[tuple[str, Concerned], ...] = (
     ("models.place_models", lambda project: project.models),
@@ -53,7 +45,7 @@ PASSES: tuple[tuple[str, Concerned], ...] = (
     ("services.lower_services", lambda project: project.services),
     ("models.lower_models", lambda project: project.models),
     ("lifecycle.lower_lifecycle", lambda project: project.lifecycle),
-    ("names.check_names", _names_others),
+    ("names.check_names", _every),
     ("environments.resolve_environments", _every),
     ("references.check_references", _every),
     ("datasets.lower_datasets", lambda project: project.datasets or any(job.datasets for job in _jobs(project))),

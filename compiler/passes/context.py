@@ -62,6 +62,13 @@ def over_pool(project: Project, change: Callable[[tuple[Job, ...], tuple[Job, ..
     return project.replace(pipelines=pipelines)
 
 
+def each_job(project: Project, look: Callable[[Job], object]) -> None:
+    """Look at every job of the pool and of the pipelines."""
+    for jobs in (project.jobs, *(pipeline.jobs for pipeline in project.pipelines)):
+        for job in jobs:
+            look(job)
+
+
 def _over_group(group: Group, change: Callable[[tuple[Job, ...]], tuple[Job, ...]]) -> Group:
     jobs = change(group.jobs) if group.jobs else group.jobs
     return group if jobs is group.jobs else group.replace(jobs=jobs)

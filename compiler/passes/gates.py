@@ -9,7 +9,7 @@ from __future__ import annotations
 from compiler import codes
 from compiler.ir import Artifact, Environment, Job, Need, Parameter, Pipeline, Project, Ref, Support
 from compiler.matrix import label, legs
-from compiler.passes.context import Context
+from compiler.passes.context import Context, each_job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ CHECK = "check-parameters"
 
 def check_objectives(project: Project, context: Context) -> Project:
     """A job's objectives are judged over the metrics that it leaves, so it must leave some."""
-    for jobs in (project.jobs, *(pipeline.jobs for pipeline in project.pipelines)):
-        for job in jobs:
-            if job.objectives:
-                check_metrics(job, "has objectives", context, field="objectives")
+    each_job(
+        project,
+        lambda job: check_metrics(job, "has objectives", context, field="objectives") if job.objectives else None,
+    )
     return project
 
 

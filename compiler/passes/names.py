@@ -10,7 +10,7 @@ from functools import lru_cache
 from compiler import codes
 from compiler.diagnostics import clipped
 from compiler.ir import Deploy, Environment, Job, Project
-from compiler.passes.context import Context, named, over_groups
+from compiler.passes.context import Context, each_job, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,12 +42,8 @@ def check_names(project: Project, context: Context) -> Project:
     for environment in project.environments:
         _check_image(environment.image, environment.origin, context)
 
-    def check(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-        for job in jobs:
-            _check_job(job, context)
-        return jobs
-
-    return over_groups(project, check)
+    each_job(project, lambda job: _check_job(job, context))
+    return project
 
 
 def _check_job(job: Job, context: Context) -> None:

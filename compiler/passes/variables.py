@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler import codes
 from compiler.ir import EnvVar, Job, Project
 from compiler.matrix import axes
-from compiler.passes.context import Context, labels, over_groups
+from compiler.passes.context import Context, each_job, labels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +23,8 @@ def check_variables(project: Project, context: Context) -> Project:
     images = (environment.name or "" for environment in project.environments if environment.build is not None)
     _check_alike("environments", images, None, context)
 
-    def check(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-        for job in jobs:
-            _check_job(job, context)
-        return jobs
-
-    return over_groups(project, check)
+    each_job(project, lambda job: _check_job(job, context))
+    return project
 
 
 def _check_job(job: Job, context: Context) -> None:

@@ -97,18 +97,8 @@ class Workflow:
         self.secret_names = secrets.called(project.secrets, str.upper)
         self.stores = {store.name: store for store in project.stores}
         self.identities = {identity.name: identity for identity in project.identities}
-        expanded, leg_members = expand(pipeline.jobs)
-        self.jobs, chunk_members = chunk(expanded, LIMITS["legs of a matrix"])
-        self._check_parallel(expanded, chunk_members)
-        self._say_unlimited(leg_members)
+        self._take_legs()
         self.by_name = {job.name: job for job in self.jobs}
-        self.members = leg_members
-        if self.jobs is not pipeline.jobs:
-            self.members = {
-                name: tuple(part for one in parts for part in chunk_members[one]) for name, parts in leg_members.items()
-            }
-        self.original = {part: original for original, parts in self.members.items() for part in parts}
-        say_whole(sink, self.members)
         self.whole = {job.name: job for job in pipeline.jobs}  # as the pipeline has them
         self.ids = names.unique((job.name for job in self.jobs), legal_id, LIMITS["characters of an id"], key=str.lower)
         self.artifact_ids = self.ids
@@ -144,6 +134,18 @@ class Workflow:
         self.used_images = self._used_images() if self.builders else set()
         publishing = {Deploy, BuildImage}.intersection([type(job.action) for job in self.jobs])
         self.publishes = bool(publishing) and any(map(_publishes, self.jobs))
+
+    def _take_legs(self) -> None:
+        """The jobs that GitHub gets: those of matrices that it does not take as they are in parts, or leg by leg."""
+        expanded, self.members = expand(self.pipeline.jobs)
+        self.jobs, chunks = chunk(expanded, LIMITS["legs of a matrix"])
+        self._check_parallel(expanded, chunks)
+        self._say_unlimited(self.members)
+        if self.jobs is not self.pipeline.jobs:
+            found = self.members.items()
+            self.members = {name: tuple(part for one in parts for part in chunks[one]) for name, parts in found}
+        self.original = {part: original for original, parts in self.members.items() for part in parts}
+        say_whole(self.sink, self.members)
 
     def _used_images(self) -> set[str]:
         """The environments whose built images jobs name."""
