@@ -232,6 +232,13 @@ def test_a_cold_check_imports_little() -> None:
     assert others == {
         f"compiler.commands.{name}" for name in ("check", "compilation", "findings", "targeting", "workspace")
     }
+    unasked = {
+        f"compiler.passes.{name}" for name in ("models", "services", "serving", "lifecycle", "dvc", "attestations")
+    }
+    unasked |= {
+        f"compiler.frontends.native.{name}" for name in ("models", "data", "parameters", "triggers", "repeated")
+    }
+    assert modules & {*unasked, "compiler.repeats"} == set()  # nothing in the manifest is for them
     assert {name for name in modules if name.startswith("compiler.render.")} == {
         "compiler.render.text",
         "compiler.render.visible",
