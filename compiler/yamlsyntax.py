@@ -11,6 +11,7 @@ from compiler.libyaml import MarkedYAMLError
 from compiler.source import Source, Span
 
 CONFLICT = ("<<<<<<< ", "||||||| ", ">>>>>>> ")  # https://git-scm.com/docs/git-merge#_how_conflicts_are_presented
+QUOTED = r""""(?:[^"\\]|\\.)*"|'[^']*'"""  # a text of one line
 NOT_FIRST = "@`%"  # no plain text begins with one: https://yaml.org/spec/1.2.2/#53-indicator-characters
 
 # What libyaml's scanner and parser say -> what helps. https://github.com/yaml/libyaml/tree/master/src
@@ -78,8 +79,12 @@ def _tab(at: Span, problem: str) -> Span | None:
 def _advice(at: Span, problem: str, context: str) -> str | None:
     """What to do about it, where that can be told."""
     line = at.source.line(at.begin.line)
-    if "{{" in line and "flow" in f"{problem} {context}":
+    from re import sub
+
+    if "{{" in sub(QUOTED, "", line) and "flow" in f"{problem} {context}":
         return "put text that holds {{ }} in quotes"
+    if "flow" in context and problem.startswith("did not find expected ','"):
+        return f'a comma is missing, or the "{"{" if "mapping" in context else "["}" that was opened is not closed'
     if "\ufeff" in line:
         return "a byte order mark stands in the middle of the file: remove it"
     sign = {"while scanning an alias": "*", "while scanning an anchor": "&"}.get(context, at.text)

@@ -176,6 +176,7 @@ def test_faults_stand_at_their_place(text: str, expected: list[tuple[str, str]])
         ("%YAML 1.3\n---\na: 1\n", "1:1", "leave the %YAML line out"),
         ("a: 1\n\ufeffb: 2\n", "2:2", "a byte order mark stands in the middle"),
         ("a: [{{ x }}-y]\n", "1:12", "put text that holds {{ }} in quotes"),
+        ('a: {b: c\nd: ["{{ x }}"]\n', "2:2", 'a comma is missing, or the "{" that was opened is not closed'),
     ],
 )
 def test_what_a_slip_is_most_likely_is_said(text: str, place: str, advice: str) -> None:
