@@ -367,3 +367,11 @@ def test_no_path_is_an_option(path: str) -> None:
         f"version: 1\nname: a\njobs: {{a: {{run: x, outputs: ['{path}'], working_directory: '{path}'}}}}\n"
     )
     assert [one.code.number for one in sink.diagnostics] == ["HR2014", "HR2014"]
+
+
+def test_a_misspelt_action_is_no_missing_one_too() -> None:
+    _, sink = read_text("version: 1\nname: a\njobs:\n  a: {rnu: x}\n  b: {env: {A: b}}\n")
+    assert [(found.code.name, found.suggestion) for found in sink.diagnostics] == [
+        ("unknown-key", "run"),
+        ("missing-key", None),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler import codes, reader
+from compiler.diagnostics import suggest
 from compiler.frontends.native.access import read_permissions, read_secret_uses
 from compiler.frontends.native.actions import (
     ACTIONS,
@@ -297,7 +298,9 @@ def read_job(slot: Slot, context: Context, job: str) -> Job | None:
     found = read_template(slot, context, job)
     node = slot.value
     if isinstance(node, Mapping) and _DOING.isdisjoint(node.entries):
-        missing_one(slot, context, "a job", *ACTIONS)
+        misspelt = any(suggest(key, ACTIONS) for key in node.entries if key not in JOB)  # which is said already
+        if not misspelt:
+            missing_one(slot, context, "a job", *ACTIONS)
     return found
 
 
