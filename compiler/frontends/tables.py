@@ -107,6 +107,22 @@ def check_variable(name: str, slot: Slot, context: Reporting, at: Span | None = 
     return False
 
 
+def matching(read: Callable[[Slot, C], str | None], pattern: str, takes: str) -> Callable[[Slot, C], str | None]:
+    """Text that a pattern matches as a whole; `takes` says in words what that is."""
+
+    def read_matching(slot: Slot, context: C) -> str | None:
+        from re import fullmatch
+
+        value = read(slot, context)
+        if value is None or fullmatch(pattern, value):
+            return value
+        message = f'"{slot.key}" takes {takes}, not {reader.shown(value)}'
+        context.sink.report(codes.WRONG_VALUE, message, slot.span_here)
+        return None
+
+    return read_matching
+
+
 def variable(slot: Slot, context: Reporting) -> str | None:
     value = reader.text(slot, context.sink)
     return value if value is not None and check_variable(value, slot, context, slot.span_here) else None

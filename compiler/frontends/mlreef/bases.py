@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from compiler import codes, images, reader
 from compiler.diagnostics import suggest
-from compiler.frontends.mlreef.fields import Context, boolean, matching, text
-from compiler.frontends.tables import section
+from compiler.frontends.mlreef.fields import Context, boolean, text
+from compiler.frontends.tables import matching, section
 from compiler.yamltree import Slot
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ TITLE = "Base environment "  # how MLReef's platform calls its own: https://gitl
 
 
 # The version of the image's Python: what nothing but the image itself tells.
-_python = matching(r"3\.\d{1,2}(\.\d{1,3})?", 'a version such as "3.12"')
+_python = matching(text, r"3\.\d{1,2}(\.\d{1,3})?", 'a version such as "3.12"')
 OWN: Table = {"image": ("image", text), "python": ("python", _python), "gpu": ("gpu", boolean)}
 
 

@@ -39,22 +39,6 @@ def text(slot: Slot, context: Context) -> str | None:
     return value
 
 
-def matching(pattern: str, takes: str) -> Read[str]:
-    """Text that a pattern matches as a whole; `takes` says in words what that is."""
-
-    def read_matching(slot: Slot, context: Context) -> str | None:
-        from re import fullmatch
-
-        value = text(slot, context)
-        if value is None or fullmatch(pattern, value):
-            return value
-        message = f'"{slot.key}" takes {takes}, not {reader.shown(value)}'
-        context.sink.report(codes.WRONG_VALUE, message, slot.span_here)
-        return None
-
-    return read_matching
-
-
 def boolean(slot: Slot, context: Context) -> bool | None:
     return reader.boolean(slot, context.sink)
 

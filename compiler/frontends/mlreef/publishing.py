@@ -11,8 +11,8 @@ import os
 from posixpath import dirname, relpath
 
 from compiler.frontends.mlreef import codes
-from compiler.frontends.mlreef.fields import Context, boolean, choice, integer, list_of, matching, text
-from compiler.frontends.tables import name, section
+from compiler.frontends.mlreef.fields import Context, boolean, choice, integer, list_of, text
+from compiler.frontends.tables import matching, name, section
 from compiler.images import DEFAULT_PYTHON, python_image
 from compiler.ir import (
     NOTHING,
@@ -80,7 +80,7 @@ class Publication:
 
 
 # What may stand in a tag behind the branch: https://github.com/opencontainers/distribution-spec
-_version = matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", "letters, digits, ., _ and -")
+_version = matching(text, r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", "letters, digits, ., _ and -")
 PUBLISH: Table = {
     "on": ("on", choice({"push": "push", "manual": "manual"})),
     "branches": ("branches", list_of(text, least=1)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler import codes, reader
 from compiler.credentials import check_variable as check_credential
 from compiler.diagnostics import Code, Edit, Fix, Label, Sink, listed
-from compiler.frontends.tables import check_name, check_variable
+from compiler.frontends.tables import check_name, check_variable, matching
 from compiler.ir import EnvVar
 from compiler.reader import report_parse, within
 from compiler.yamltree import Mapping, Quoted, Sequence, Slot, items, origin, slots
@@ -208,18 +208,7 @@ def choice(*values: str) -> Read[Any]:
 
 def shaped(pattern: str, example: str) -> Read[str]:
     """Text that matches a regular expression as a whole; messages show the example."""
-
-    def read_shaped(slot: Slot, context: Context) -> str | None:
-        from re import fullmatch
-
-        value = plain(slot, context)
-        if value is None or fullmatch(pattern, value):
-            return value
-        message = f'"{slot.key}" takes a value such as {example}, not {reader.shown(value)}'
-        context.sink.report(codes.WRONG_VALUE, message, slot.span_here)
-        return None
-
-    return read_shaped
+    return matching(plain, pattern, f"a value such as {example}")
 
 
 port = integer(1, 65535)
